@@ -1,0 +1,155 @@
+/**
+ * The narrow door between decision (ofproto) and repetition (datapath).
+ *
+ * Two implementations stand behind it and pass one contract suite: InlineDatapath (same thread, used by
+ * dummy bridges and as the oracle) and WorkerDatapath (a worker thread behind two shared rings).
+ * Commands are carried out in the order in which they were given; nothing here waits for the other
+ * thread except what returns a promise.
+ */
+import type { DatapathEvent, DropReason } from './drop-reason.ts';
+
+declare const portNoBrand: unique symbol;
+/** Datapath port number, 0..65535. Never an OpenFlow port number: mixing them does not compile. */
+export type PortNo = number & { readonly [portNoBrand]: true };
+
+/**
+ * How a port moves frames; made by the main thread, which opens devices (opening may block for a grace
+ * period of the kernel, and packets must not wait for that). Plain data: it crosses the thread boundary.
+ * A file descriptor is owned by the main thread; the datapath only uses it between addPort and removePort.
+ */
+export type PortSpec =
+  /** AF_PACKET socket, bound and promiscuous, with a TPACKET_V2 receive ring set up and not yet mapped. */
+  | { kind: 'packet'; fd: number; slotBytes: number; slotCount: number; mtu: number }
+  /** AF_PACKET socket without ring: recvmmsg with auxdata. The fallback. */
+  | { kind: 'packet-plain'; fd: number; mtu: number }
+  /** TAP file descriptor with IFF_VNET_HDR, non-blocking. `vnetHeaderBytes` is 10 or 12. */
+  | { kind: 'tap'; fd: number; vnetHeaderBytes: number; mtu: number }
+  /** In memory: `injectFrame` puts frames in, `onTransmit` sees frames out. */
+  | { kind: 'dummy'; mtu: number };
+
+/** Sparse masked words: only words whose mask is not 0 stand in it. Parallel arrays, ascending word index. */
+export interface SparseMatch {
+  /** Indices into the flow key. */
+  readonly words: ArrayLike<number>;
+  readonly values: ArrayLike<number>;
+  readonly masks: ArrayLike<number>;
+}
+
+/** Slot number of a megaflow: chosen by the caller, 0 <= id < FLOW_SLOTS, reusable after removeFlow. */
+export type FlowId = number;
+
+export const UpcallReason = {
+  /** No megaflow matched. */
+  MISS: 0,
+  /** A USERSPACE action asked for it; its reason and cookie are in the upcall. */
+  ACTION: 1,
+} as const;
+
+/** One frame that needs a decision. Arrays are valid only during the handler call. */
+export interface Upcall {
+  readonly reason: number;
+  /** USERSPACE arguments; zero for a miss. */
+  readonly userspaceReason: number;
+  readonly cookieHigh: number;
+  readonly cookieLow: number;
+  /** DP_WORDS words. */
+  readonly key: Uint32Array;
+  /** The frame as received, VLAN tags in place; at most UPCALL_FRAME_BYTES (frames are kept whole up to 64 KiB). */
+  readonly frame: Uint8Array;
+  /** Length of the frame in bytes. */
+  readonly frameBytes: number;
+  /** Offload metadata, to be given back to execute() as is. */
+  readonly offload: FrameOffload;
+}
+
+/** What a virtio-net header says of a frame; all zero for a complete, single frame. */
+export interface FrameOffload {
+  /** Bit 0 NEEDS_CSUM, bit 1 DATA_VALID (VIRTIO_NET_HDR_F_*). */
+  readonly flags: number;
+  /** VIRTIO_NET_HDR_GSO_*: 0 none, 1 TCPv4, 4 TCPv6, 5 UDP_L4; 0x80 ECN. */
+  readonly gsoType: number;
+  readonly gsoSize: number;
+  readonly headerBytes: number;
+  readonly csumStart: number;
+  readonly csumOffset: number;
+}
+
+export const NO_OFFLOAD: FrameOffload = {
+  flags: 0,
+  gsoType: 0,
+  gsoSize: 0,
+  headerBytes: 0,
+  csumStart: 0,
+  csumOffset: 0,
+};
+
+/** Statistics of one megaflow, cumulative since putFlow. A plain snapshot. */
+export interface FlowStats {
+  packets: number;
+  bytes: number;
+  /** Time of the last packet in clock milliseconds; 0 when never used. */
+  usedMs: number;
+  /** OR of all TCP flags seen. */
+  tcpFlags: number;
+}
+
+/** Statistics of one datapath port, cumulative since addPort. */
+export interface PortStats {
+  rxPackets: number;
+  rxBytes: number;
+  rxDropped: number;
+  rxErrors: number;
+  txPackets: number;
+  txBytes: number;
+  txDropped: number;
+  txErrors: number;
+  rxMulticast: number;
+}
+
+/** Lookup totals, as `dpctl/show` prints them. */
+export interface LookupStats {
+  hit: number;
+  missed: number;
+  lost: number;
+  /** Subtables probed in all lookups, and subtables that exist. */
+  maskHit: number;
+  masks: number;
+  flows: number;
+}
+
+export interface Datapath {
+  /** Starts receiving and sending on a port. Rejects with a DatapathError that says what failed. */
+  addPort(port: PortNo, name: string, spec: PortSpec): Promise<void>;
+  /** Resolves when the datapath no longer touches the port's descriptor or memory. */
+  removePort(port: PortNo): Promise<void>;
+  /** Frames longer than mtu + Ethernet header + VLAN tags, and not segmentable, are dropped and counted. */
+  setPortMtu(port: PortNo, mtu: number): void;
+
+  /**
+   * Installs or replaces (same id) a megaflow. With the same id and match only the program changes, and
+   * statistics go on; otherwise they start at zero. Masks of two installed megaflows never overlap with
+   * different programs: the caller guarantees it.
+   */
+  putFlow(id: FlowId, match: SparseMatch, program: Int32Array): void;
+  removeFlow(id: FlowId): void;
+  /** Runs a program on a frame once, without lookup (the miss's own frame, packet-out). Copies the frame before it returns. */
+  execute(frame: Uint8Array, offload: FrameOffload, key: Uint32Array, program: Int32Array): void;
+
+  flowStats(id: FlowId, into: FlowStats): FlowStats;
+  portStats(port: PortNo): PortStats;
+  lookupStats(): LookupStats;
+  /** Cumulative count of a drop reason or event. */
+  counter(name: DropReason | DatapathEvent): number;
+
+  /** The one receiver of upcalls. Called on the caller's thread, a batch at a time: once per frame, then `flush`. */
+  onUpcall(handler: (upcall: Upcall) => void, flush: () => void): void;
+
+  /** Resolves when all commands given before are carried out. */
+  barrier(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The number of megaflows that a datapath can hold; flow-limit is capped to it. */
+export const FLOW_SLOTS = 1 << 18;
+/** Largest frame: a GSO super-frame and its headers. */
+export const MAX_FRAME_BYTES = 65_535 + 18;
