@@ -9,6 +9,11 @@ import { DP_WORDS } from '../packet/key.ts';
 
 export const BATCH_FRAMES = 32;
 
+/** Batch.shared: a queued, not yet flushed transmission refers to the bytes. */
+export const SHARED_QUEUED = 1;
+/** Batch.shared: another frame (a clone, a recirculated frame) has the same bytes. */
+export const SHARED_ALIAS = 2;
+
 export class Batch {
   count = 0;
   /** Offset in the region of the first byte of the Ethernet header. */
@@ -29,12 +34,14 @@ export class Batch {
   /** Offsets of the network and transport headers from `start`; 0 where there is none. */
   readonly l3 = new Uint16Array(BATCH_FRAMES);
   readonly l4 = new Uint16Array(BATCH_FRAMES);
-  /** 1 while a queued, not yet flushed transmission refers to the frame's bytes: copy before rewriting. */
+  /** Not 0 while someone else refers to the frame's bytes (SHARED_QUEUED, SHARED_ALIAS): copy before rewriting. */
   readonly shared = new Uint8Array(BATCH_FRAMES);
   /** Megaflow slot, -1 for a miss. */
   readonly flow = new Int32Array(BATCH_FRAMES);
   /** Frame p's key is keys[p * DP_WORDS .. + DP_WORDS). */
   readonly keys = new Uint32Array(BATCH_FRAMES * DP_WORDS);
+  /** 1 when words of the key from HOT_WORDS on may differ from 0. */
+  readonly keyDirty = new Uint8Array(BATCH_FRAMES);
 
   clear(): void {
     this.count = 0;
