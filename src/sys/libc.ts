@@ -6,6 +6,9 @@
  */
 import koffi from 'koffi';
 
+// Asynchronous calls queue up (hundreds of ports opened or closed at once); koffi's own limit of 256 throws.
+koffi.config({ ...koffi.config(), max_async_calls: 4096 });
+
 const libc = koffi.load('libc.so.6');
 
 /** int fcntl(int fd, int cmd, ...); with the address of a struct flock — fcntl(2) */
@@ -44,6 +47,18 @@ export const epollWait = libc.func('int epoll_wait(int, uintptr_t, int, int)');
 export const eventfd = libc.func('int eventfd(uint32_t, int)');
 /** char *strerror(int errnum) — strerror(3) */
 export const strerror = libc.func('const char *strerror(int)');
+
+/**
+ * Runs a call on the thread pool and resolves to its result, for calls that sleep in the kernel. A negative
+ * result is negative errno, since errno itself belongs to another thread.
+ */
+export const callAsync = (f: ReturnType<typeof libc.func>, ...args: number[]): Promise<number> =>
+  new Promise((resolve, reject) => {
+    f.async(...args, (error: unknown, result: number) => {
+      if (error) reject(error);
+      else resolve(result < 0 ? -koffi.errno() : result);
+    });
+  });
 
 /** errno of the calling thread after a failed call — errno(3) */
 export const errno = (): number => koffi.errno();

@@ -1,0 +1,121 @@
+/**
+ * TAP devices that the daemon owns (tuntap.rst, if_tun.h).
+ *
+ * Not persistent: the device lives as long as its descriptor, so a killed daemon leaves none behind. The
+ * descriptor stays with the device when that moves to another network namespace. Every frame carries a
+ * virtio-net header, so that the kernel may hand over partial checksums and super-frames and take them back.
+ */
+import { openSync } from 'node:fs';
+import { constants } from 'node:os';
+import { addressOf, callAsync, ioctl } from './libc.ts';
+import { closeDescriptor } from './packet-socket.ts';
+import { SystemError } from './system-error.ts';
+
+const TUNSETIFF = 0x400454ca;
+const TUNSETOFFLOAD = 0x400454d0;
+const TUNSETVNETHDRSZ = 0x400454d8;
+
+const IFF_TAP = 0x0002;
+const IFF_NO_PI = 0x1000;
+const IFF_VNET_HDR = 0x4000;
+const IFF_TUN_EXCL = 0x8000;
+
+const TUN_F_CSUM = 0x01;
+const TUN_F_TSO = 0x02 | 0x04 | 0x08; // TSO4, TSO6, TSO_ECN
+const TUN_F_USO = 0x20 | 0x40; // USO4 and USO6, since Linux 6.2, accepted together only
+
+/** IFNAMSIZ, with its final zero. */
+const NAME_BYTES = 16;
+const IFREQ_BYTES = 40;
+const VNET_HEADER_BYTES = 10;
+
+const O_RDWR = 0o2;
+const O_NONBLOCK = 0o4000;
+
+/** Fits PortSpec (datapath.ts). The caller closes `fd` with closeDescriptor(). */
+export interface TapDevice {
+  kind: 'tap';
+  fd: number;
+  vnetHeaderBytes: number;
+  mtu: number;
+  /** TUN_F_* bits that the kernel took: what it may hand us unfinished. */
+  offloadBits: number;
+}
+
+export interface TapOptions {
+  name: string;
+  /** MTU that the device will have; setting it on the device is rtnetlink's work. */
+  mtu: number;
+  /** Also attach to a TAP that exists and that nobody has open (`ip tuntap add`). */
+  adopt?: boolean;
+}
+
+/** Creates the device. Rejects with an Error that says what to do about it. */
+export async function openTap(options: TapOptions): Promise<TapDevice> {
+  const { name, mtu } = options;
+  const problem = nameProblem(name);
+  if (problem) throw new Error(`${name}: ${problem}`);
+  const fd = openCloneDevice(name);
+  try {
+    const request = new Uint8Array(new ArrayBuffer(IFREQ_BYTES));
+    new TextEncoder().encodeInto(name, request);
+    const flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (options.adopt ? 0 : IFF_TUN_EXCL);
+    new DataView(request.buffer).setUint16(NAME_BYTES, flags, true);
+    // Under the routing lock of the kernel, which others may hold for long.
+    const result = await callAsync(ioctl, fd, TUNSETIFF, addressOf(request));
+    if (result < 0) throw creationFailure(name, -result);
+
+    const headerBytes = new Int32Array(new ArrayBuffer(4));
+    headerBytes[0] = VNET_HEADER_BYTES;
+    if (ioctl(fd, TUNSETVNETHDRSZ, addressOf(new Uint8Array(headerBytes.buffer))) < 0) {
+      throw new SystemError('TUNSETVNETHDRSZ', name);
+    }
+    return { kind: 'tap', fd, vnetHeaderBytes: VNET_HEADER_BYTES, mtu, offloadBits: offloads(fd) };
+  } catch (failure) {
+    await closeDescriptor(fd);
+    throw failure;
+  }
+}
+
+/** Why `name` cannot be a network device's name (dev_valid_name in the kernel); null when it can. */
+export function nameProblem(name: string): string | null {
+  const bytes = new TextEncoder().encode(name).length;
+  if (bytes === 0) return 'a network device needs a name';
+  if (bytes >= NAME_BYTES) {
+    return `a network device name has at most ${NAME_BYTES - 1} bytes, this one has ${bytes}`;
+  }
+  if (name === '.' || name === '..' || /[/:\s\0%]/.test(name)) {
+    return 'not a possible network device name';
+  }
+  return null;
+}
+
+/** Asks for as much offload as the kernel knows of. */
+function offloads(fd: number): number {
+  const wishes = [TUN_F_CSUM | TUN_F_TSO | TUN_F_USO, TUN_F_CSUM | TUN_F_TSO, TUN_F_CSUM];
+  for (const bits of wishes) if (ioctl(fd, TUNSETOFFLOAD, bits) >= 0) return bits;
+  return 0;
+}
+
+function openCloneDevice(name: string): number {
+  try {
+    // Node opens everything close-on-exec.
+    return openSync('/dev/net/tun', O_RDWR | O_NONBLOCK);
+  } catch (failure) {
+    const code = -((failure as NodeJS.ErrnoException).errno ?? -constants.errno.EIO);
+    throw new SystemError('open(/dev/net/tun)', name, code);
+  }
+}
+
+function creationFailure(name: string, code: number): Error {
+  switch (code) {
+    case constants.errno.EBUSY:
+      return new Error(`${name}: a network device of this name exists already and is in use`);
+    case constants.errno.EINVAL:
+      return new Error(`${name}: a network device of this name exists already and is no TAP`);
+    case constants.errno.EPERM:
+      return new Error(`${name}: no permission to create a TAP device (CAP_NET_ADMIN is needed)`);
+    default:
+      return new SystemError('TUNSETIFF', name, code);
+  }
+}
