@@ -12,7 +12,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Outcome of a command that has ended. `status` is 128 + signal number when a signal ended it. */
-export interface Outcome {
+interface Outcome {
   readonly command: string;
   readonly status: number;
   readonly stdout: string;
@@ -45,7 +45,7 @@ while :; do sleep 3600 & wait $! || true; done
 `;
 
 /** A failed command, with everything that it printed. */
-export class CommandError extends Error {
+class CommandError extends Error {
   readonly outcome: Outcome;
   constructor(outcome: Outcome, expectation: string) {
     super(

@@ -5,7 +5,6 @@
  * LAB_DAEMON names another daemon. With `LAB_DAEMON=ovs-vswitchd` the labs run on Open vSwitch's own
  * userspace datapath, which shows whether a failure is the lab's or the switch's.
  */
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Background, Machine } from './machine.ts';
 
@@ -13,7 +12,7 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
 
 /** The command line of the daemon under test, without arguments. */
-export const daemonCommand = (): string =>
+const daemonCommand = (): string =>
   process.env.LAB_DAEMON ?? `${process.execPath} ${root}bin/ts-vswitchd`;
 
 /** True when the daemon under test is Open vSwitch itself, which fails the steps with default offloads. */
@@ -113,13 +112,4 @@ export class Switch {
 export const cpuMsOf = (stat: string): number => {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) * 10;
-};
-
-/** True when the machine's kernel has the Open vSwitch schema of the Debian package at hand. */
-export const hasOpenVSwitch = (): boolean => {
-  try {
-    return readFileSync(SCHEMA, 'utf8').includes('Open_vSwitch');
-  } catch {
-    return false;
-  }
 };

@@ -1,0 +1,153 @@
+/**
+ * `npm start`: the switch in the foreground, on a machine that may have nothing but Node.
+ *
+ * Installs what is missing, starts an ovsdb-server in Open vSwitch's own places unless one answers there
+ * already, runs the daemon, and ends what it started, by process id, when the daemon ends or on Ctrl-C.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  build,
+  ensureDebianPackages,
+  ensureNodePackages,
+  giveUp,
+  RUN_PACKAGES,
+  root,
+  say,
+} from './setup.mjs';
+
+const runDir = process.env.OVS_RUNDIR ?? '/var/run/openvswitch';
+const dbDir = process.env.OVS_DBDIR ?? '/etc/openvswitch';
+const logDir = process.env.OVS_LOGDIR ?? '/var/log/openvswitch';
+const schema = '/usr/share/openvswitch/vswitch.ovsschema';
+const socket = join(runDir, 'db.sock');
+const database = join(dbDir, 'conf.db');
+
+const succeeds = (program, ...args) =>
+  spawnSync(program, args, { stdio: 'ignore', timeout: 5000 }).status === 0;
+const outputOf = (program, ...args) =>
+  spawnSync(program, args, { encoding: 'utf8', timeout: 30_000 }).stdout?.trim() ?? '';
+
+const started = [];
+
+/** Starts a program in a session of its own, so that Ctrl-C reaches this script alone and it decides the order. */
+const start = (program, args) => {
+  const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], detached: true });
+  child.ended = new Promise((resolve) => {
+    child.once('error', (error) => {
+      say(`${program}: ${error.message}`);
+      resolve(127);
+    });
+    child.once('exit', (status, signal) => resolve(status ?? (signal === 'SIGTERM' ? 0 : 1)));
+  });
+  started.push(child);
+  return child;
+};
+
+/** Ends what was started, the last first; insists after five seconds. */
+const endAll = async () => {
+  for (const child of started.reverse()) {
+    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) continue;
+    child.kill('SIGTERM');
+    const insist = setTimeout(() => child.kill('SIGKILL'), 5000);
+    await child.ended;
+    clearTimeout(insist);
+  }
+};
+
+const answers = async (child, ...probe) => {
+  for (let tries = 0; tries < 100; tries++) {
+    if (succeeds(...probe)) return true;
+    if (child.exitCode !== null || child.signalCode !== null) return false;
+    await sleep(100);
+  }
+  return false;
+};
+
+const refuseSecondSwitch = () => {
+  if (!succeeds('ovs-appctl', '-t', 'ovs-vswitchd', 'version')) return;
+  giveUp(`a switch runs already on ${runDir} (${outputOf('ovs-appctl', '-t', 'ovs-vswitchd', 'version')}).
+  If it is Debian's Open vSwitch:   systemctl stop openvswitch-switch   (or: ovs-appctl exit)
+  To keep it and run this one beside it, choose other places:
+    export OVS_RUNDIR=/tmp/ts-vswitch OVS_DBDIR=/tmp/ts-vswitch OVS_LOGDIR=/tmp/ts-vswitch; npm start`);
+};
+
+const startDatabase = async () => {
+  if (succeeds('ovsdb-client', '--timeout=3', 'list-dbs', `unix:${socket}`)) {
+    say(`using the database server that answers on ${socket}`);
+    return;
+  }
+  if (!existsSync(database)) {
+    say(`creating ${database}`);
+    if (!succeeds('ovsdb-tool', 'create', database, schema))
+      giveUp(`ovsdb-tool could not create ${database} from ${schema}`);
+  } else if (outputOf('ovsdb-tool', 'needs-conversion', database, schema) === 'yes') {
+    say(`converting ${database} to the schema of this Open vSwitch package`);
+    if (!succeeds('ovsdb-tool', 'convert', database, schema))
+      giveUp(`converting ${database} failed`);
+  }
+  const server = start('ovsdb-server', [
+    database,
+    `--remote=punix:${socket}`,
+    '--remote=db:Open_vSwitch,Open_vSwitch,manager_options',
+    '--pidfile',
+    '--log-file',
+    '-vconsole:warn',
+    '-vsyslog:off',
+  ]);
+  if (!(await answers(server, 'ovsdb-client', '--timeout=3', 'list-dbs', `unix:${socket}`))) {
+    await endAll();
+    giveUp(`ovsdb-server did not start on ${socket}: see ${join(logDir, 'ovsdb-server.log')}`);
+  }
+};
+
+const printHelp = () => {
+  const prefix = process.env.OVS_RUNDIR === undefined ? '' : `OVS_RUNDIR=${runDir} `;
+  console.log(`
+The switch runs. Its sockets are in ${runDir}:
+  db.sock                     the database that ovs-vsctl writes
+  ovs-vswitchd.*.ctl          what ovs-appctl talks to
+Its log is ${join(logDir, 'ovs-vswitchd.log')}. In another terminal, as root, try:
+  ${prefix}ovs-vsctl add-br br0
+  ${prefix}ovs-vsctl show
+  ${prefix}ovs-appctl fdb/show br0
+Ctrl-C ends the switch.
+`);
+};
+
+if (process.getuid() !== 0)
+  giveUp('the switch opens network devices and must run as root: sudo npm start');
+ensureNodePackages();
+ensureDebianPackages(RUN_PACKAGES);
+build();
+for (const folder of [runDir, dbDir, logDir]) mkdirSync(folder, { recursive: true });
+refuseSecondSwitch();
+
+let ending = false;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+  process.on(signal, () => {
+    if (ending) return;
+    ending = true;
+    say('ending');
+    endAll().then(() => process.exit(0));
+  });
+
+await startDatabase();
+const daemon = start(process.execPath, [
+  join(root, 'bin/ts-vswitchd'),
+  `unix:${socket}`,
+  '--pidfile',
+  '--log-file',
+  '-vconsole:warn',
+  '-vsyslog:off',
+]);
+if (await answers(daemon, 'ovs-appctl', '-t', 'ovs-vswitchd', 'version')) printHelp();
+else if (!ending) say('the daemon does not answer yet; what it says stands above');
+const status = await daemon.ended;
+if (!ending) {
+  say(`the daemon ended with status ${status}`);
+  await endAll();
+  process.exit(status);
+}
