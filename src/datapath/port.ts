@@ -18,8 +18,9 @@ export interface Port {
   /** Appends frames until none is waiting or the batch is full. Returns how many. Counts rx itself. */
   receive(batch: Batch): number;
   /**
-   * Queues frame p. Its bytes must stay as they are until flush() has returned. Counts tx itself. A frame that
-   * cannot be sent is dropped and counted; it never throws.
+   * Queues frame p. Its bytes must stay as they are until flush() has returned; the columns of the batch (start, length,
+   * offload metadata) are read now, since the slot may stand for another frame at once. Counts tx itself. A frame
+   * that cannot be sent is dropped and counted; it never throws.
    */
   send(batch: Batch, p: number): void;
   /** Sends what is queued. */

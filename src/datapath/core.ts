@@ -1,0 +1,264 @@
+/**
+ * The packet loop's inside: receive a batch, extract, look up, execute, send. One object per datapath thread;
+ * the worker's loop and the inline datapath both drive it.
+ *
+ * Nothing here allocates per packet, waits, or knows where a port's frames come from.
+ */
+import { extract } from '../packet/extract.ts';
+import { DP_WORDS, HOT_WORDS, PACKET_TYPE, RECIRC_ID, TCP_FLAGS } from '../packet/key.ts';
+import type { Region } from '../sys/region.ts';
+import { BATCH_FRAMES, Batch, SHARED_ALIAS } from './batch.ts';
+import type { FlowId, FrameOffload, PortNo, SparseMatch } from './datapath.ts';
+import { MAX_FRAME_BYTES, UpcallReason } from './datapath.ts';
+import { Egress, HEADROOM } from './egress.ts';
+import type { UpcallSink } from './execute.ts';
+import { Executor, isMetadata } from './execute.ts';
+import { FLOW_MISS, FLOW_SKIP, MegaflowCache } from './megaflow.ts';
+import type { Port } from './port.ts';
+import type { Shared } from './shared.ts';
+import {
+  counterIndex,
+  FLOW_BYTES,
+  FLOW_CELLS,
+  FLOW_PACKETS,
+  FLOW_TCP_FLAGS,
+  FLOW_USED,
+  LOOKUP_FLOWS,
+  LOOKUP_HIT,
+  LOOKUP_MASK_HIT,
+  LOOKUP_MASKS,
+  LOOKUP_MISSED,
+  RX_ERRORS,
+} from './shared.ts';
+
+/** Recirculations of one frame, as many as Open vSwitch allows. */
+export const MAX_RECIRCULATIONS = 6;
+
+const INVALID_PACKET = counterIndex('datapath_drop_rx_invalid_packet');
+const OVERSIZED = counterIndex('drop_rx_oversized');
+const RECIRC_ERROR = counterIndex('datapath_drop_recirc_error');
+
+export class DatapathCore {
+  readonly cache: MegaflowCache;
+  private readonly region: Region;
+  private readonly shared: Shared;
+  private readonly egress: Egress;
+  private readonly executor: Executor;
+  private readonly rawNow: () => number;
+  /** Index 0 takes what poll() receives, index n what was recirculated n times. */
+  private readonly batches: Batch[] = [];
+  /** Frames of execute(). */
+  private readonly given = new Batch();
+  private readonly metadata = new Uint32Array(DP_WORDS);
+
+  /**
+   * `rawNow`: monotonic milliseconds (Shared.now turns them into clock time). `sink` takes upcalls. `seed` salts the
+   * megaflow hash. The region must have 8 MiB free for copies and segments.
+   */
+  constructor(region: Region, shared: Shared, sink: UpcallSink, rawNow: () => number, seed = 0) {
+    this.region = region;
+    this.shared = shared;
+    this.rawNow = rawNow;
+    this.cache = new MegaflowCache(seed);
+    this.egress = new Egress(region, shared);
+    this.executor = new Executor(region, shared, this.egress, sink, (batch, p, id, depth, alias) =>
+      this.recirculate(batch, p, id, depth, alias),
+    );
+    for (let i = 0; i <= MAX_RECIRCULATIONS; i++) {
+      this.batches.push(new Batch());
+      this.egress.register(this.batches[i]);
+    }
+    this.egress.register(this.given);
+  }
+
+  /** Frames may now go out to the port; poll() it to take frames in. */
+  attach(port: Port): void {
+    this.egress.ports[port.portNo] = port;
+  }
+
+  /** Forgets the port and returns it for the caller to close; what was queued on it is sent first. */
+  detach(portNo: PortNo): Port | undefined {
+    this.flush();
+    return this.egress.detach(portNo);
+  }
+
+  port(portNo: PortNo): Port | undefined {
+    return this.egress.ports[portNo];
+  }
+
+  setMtu(portNo: PortNo, mtu: number): void {
+    const port = this.egress.ports[portNo];
+    if (port !== undefined) port.mtu = mtu;
+  }
+
+  putFlow(id: FlowId, match: SparseMatch, program: Int32Array): void {
+    if (!this.cache.put(id, match.words, match.values, match.masks, program)) {
+      this.shared.resetFlow(id);
+    }
+    this.countFlows();
+  }
+
+  removeFlow(id: FlowId): void {
+    this.cache.remove(id);
+    this.countFlows();
+  }
+
+  /**
+   * Runs a program on a copy of a frame. Of `key` only the metadata counts: header fields are read from the frame.
+   * Transmissions wait for flush(), which the caller owes after the last of a run of calls.
+   */
+  execute(frame: Uint8Array, offload: FrameOffload, key: Uint32Array, program: Int32Array): void {
+    if (frame.length > MAX_FRAME_BYTES) {
+      this.shared.counters[OVERSIZED]++;
+      return;
+    }
+    const given = this.given;
+    let at = given.count < BATCH_FRAMES ? this.egress.take(frame.length) : -1;
+    if (at < 0) {
+      this.flush();
+      at = this.egress.take(frame.length);
+    }
+    this.region.bytes.set(frame, at);
+    const p = given.append(0, at, frame.length, HEADROOM);
+    given.offloadFlags[p] = offload.flags;
+    given.gsoType[p] = offload.gsoType;
+    given.gsoSize[p] = offload.gsoSize;
+    given.headerBytes[p] = offload.headerBytes;
+    given.csumStart[p] = offload.csumStart;
+    given.csumOffset[p] = offload.csumOffset;
+    for (let i = 0; i < DP_WORDS; i++) this.metadata[i] = key[i];
+    if (!this.extractAgain(given, p)) {
+      this.shared.counters[INVALID_PACKET]++;
+      return;
+    }
+    given.inPort[p] = given.keys[p * DP_WORDS];
+    this.executor.run(given, p, program, 0);
+    this.processRecirculated(1);
+  }
+
+  /** Sends what execute() queued. */
+  flush(): void {
+    this.egress.flush();
+    this.given.clear();
+  }
+
+  /** Takes one batch from the port and sees it through. Returns the number of frames received. */
+  poll(port: Port): number {
+    if (this.given.count > 0) this.flush();
+    const batch = this.batches[0];
+    batch.clear();
+    const count = port.receive(batch);
+    if (count === 0) return 0;
+    for (let p = 0; p < batch.count; p++) {
+      if (batch.length[p] > MAX_FRAME_BYTES) {
+        this.shared.counters[OVERSIZED]++;
+        batch.flow[p] = FLOW_SKIP;
+      } else if (extract(this.region, batch, p)) batch.flow[p] = FLOW_MISS;
+      else {
+        this.shared.counters[INVALID_PACKET]++;
+        this.shared.ports[this.shared.portBase(port.portNo) + RX_ERRORS]++;
+        batch.flow[p] = FLOW_SKIP;
+      }
+    }
+    this.process(batch, 0);
+    this.processRecirculated(1);
+    this.egress.flush();
+    port.release();
+    batch.clear();
+    return count;
+  }
+
+  /** Looks up and executes the frames of a batch whose keys are there. */
+  private process(batch: Batch, depth: number): void {
+    const cache = this.cache;
+    const probesBefore = cache.probes;
+    cache.lookup(batch, batch.flow, batch.count);
+    const lookups = this.shared.lookups;
+    lookups[LOOKUP_MASK_HIT] += cache.probes - probesBefore;
+    const now = this.shared.now(this.rawNow());
+    const flows = this.shared.flows;
+    let hits = 0;
+    let misses = 0;
+    for (let p = 0; p < batch.count; p++) {
+      const id = batch.flow[p];
+      if (id >= 0) {
+        hits++;
+        const at = id * FLOW_CELLS;
+        flows[at + FLOW_PACKETS]++;
+        flows[at + FLOW_BYTES] += batch.length[p];
+        flows[at + FLOW_USED] = now;
+        const flags = batch.keys[p * DP_WORDS + TCP_FLAGS];
+        if (flags !== 0) flows[at + FLOW_TCP_FLAGS] |= flags >>> 16;
+        this.executor.run(batch, p, cache.programs[id]!, depth);
+      } else if (id === FLOW_MISS) {
+        misses++;
+        this.executor.upcall(batch, p, UpcallReason.MISS, 0, 0, 0);
+      }
+    }
+    lookups[LOOKUP_HIT] += hits;
+    lookups[LOOKUP_MISSED] += misses;
+  }
+
+  private processRecirculated(from: number): void {
+    for (let depth = from; depth <= MAX_RECIRCULATIONS; depth++) {
+      const batch = this.batches[depth];
+      if (batch.count === 0) continue;
+      for (let p = 0; p < batch.count; p++) {
+        const base = p * DP_WORDS;
+        for (let i = 0; i < DP_WORDS; i++) this.metadata[i] = batch.keys[base + i];
+        batch.flow[p] = this.extractAgain(batch, p) ? FLOW_MISS : FLOW_SKIP;
+      }
+      this.process(batch, depth);
+      batch.clear();
+    }
+  }
+
+  /** Reads the headers of frame p anew and gives it the metadata words of `this.metadata`. */
+  private extractAgain(batch: Batch, p: number): boolean {
+    if (!extract(this.region, batch, p)) return false;
+    const base = p * DP_WORDS;
+    const metadata = this.metadata;
+    for (let i = 0; i <= PACKET_TYPE; i++) batch.keys[base + i] = metadata[i];
+    for (let i = HOT_WORDS; i < DP_WORDS; i++) {
+      if (metadata[i] === 0 || !isMetadata(i)) continue;
+      batch.keys[base + i] = metadata[i];
+      batch.keyDirty[p] = 1;
+    }
+    return true;
+  }
+
+  private recirculate(
+    batch: Batch,
+    p: number,
+    recircId: number,
+    depth: number,
+    aliased: boolean,
+  ): void {
+    if (depth >= MAX_RECIRCULATIONS) {
+      this.shared.counters[RECIRC_ERROR]++;
+      return;
+    }
+    const next = this.batches[depth + 1];
+    // Clones can make more frames than came in: see the full batch through first.
+    if (next.count === BATCH_FRAMES) this.processRecirculated(depth + 1);
+    const q = next.append(batch.inPort[p], batch.start[p], batch.length[p], batch.room[p]);
+    next.offloadFlags[q] = batch.offloadFlags[p];
+    next.gsoType[q] = batch.gsoType[p];
+    next.gsoSize[q] = batch.gsoSize[p];
+    next.headerBytes[q] = batch.headerBytes[p];
+    next.csumStart[q] = batch.csumStart[p];
+    next.csumOffset[q] = batch.csumOffset[p];
+    if (aliased) batch.shared[p] |= SHARED_ALIAS;
+    next.shared[q] = batch.shared[p];
+    const from = p * DP_WORDS;
+    const to = q * DP_WORDS;
+    for (let i = 0; i < DP_WORDS; i++) next.keys[to + i] = batch.keys[from + i];
+    next.keyDirty[q] = 1;
+    next.keys[to + RECIRC_ID] = recircId;
+  }
+
+  private countFlows(): void {
+    this.shared.lookups[LOOKUP_FLOWS] = this.cache.flowCount;
+    this.shared.lookups[LOOKUP_MASKS] = this.cache.maskCount;
+  }
+}

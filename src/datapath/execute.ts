@@ -1,0 +1,221 @@
+/**
+ * Execution: an action program (program.ts) runs on frame p of a batch.
+ *
+ * A frame is rewritten in place unless someone else still refers to its bytes (Egress.own). CLONE and RECIRC
+ * copy columns, not bytes: both sides then see the bytes as aliases and copy before they write.
+ */
+import { CT_STATE, DP_WORDS, PACKET_TYPE } from '../packet/key.ts';
+import { VLAN_TAG_BYTES } from '../packet/protocol.ts';
+import { popVlan, pushVlan, rewritesBytes, setWord } from '../packet/rewrite.ts';
+import type { Region } from '../sys/region.ts';
+import type { Batch } from './batch.ts';
+import { SHARED_ALIAS, SHARED_QUEUED } from './batch.ts';
+import { UpcallReason } from './datapath.ts';
+import { DROP_REASONS } from './drop-reason.ts';
+import type { Egress } from './egress.ts';
+import { Op } from './program.ts';
+import type { Shared } from './shared.ts';
+import { counterIndex, LOOKUP_LOST } from './shared.ts';
+
+/**
+ * Takes frame p for the main thread: bytes, key and arguments are read before it returns. False when it has no room;
+ * the frame is then lost and counted.
+ */
+export type UpcallSink = (
+  batch: Batch,
+  p: number,
+  reason: number,
+  userspaceReason: number,
+  cookieHigh: number,
+  cookieLow: number,
+) => boolean;
+
+/** Queues frame p to be looked up again under the recirculation id. `aliased`: p itself goes on being used. */
+export type Recirculate = (
+  batch: Batch,
+  p: number,
+  recircId: number,
+  depth: number,
+  aliased: boolean,
+) => void;
+
+const PIPELINE_DROP = counterIndex('drop_action_of_pipeline');
+const UPCALL_LOST = counterIndex('upcall_lost');
+const NO_MEMORY = counterIndex('drop_tx_queue_full');
+const TOO_DEEP = counterIndex('drop_action_recursion_too_deep');
+
+const NO_LIMIT = 0x7fffffff;
+/** CLONE inside CLONE. */
+const MAX_CLONE_DEPTH = 8;
+const SAVED_COLUMNS = 12;
+
+export class Executor {
+  private readonly region: Region;
+  private readonly shared: Shared;
+  private readonly egress: Egress;
+  private readonly sink: UpcallSink;
+  private readonly recirculate: Recirculate;
+  /** A frame's columns and key while a clone of it runs, by clone depth. */
+  private readonly savedColumns = new Int32Array(MAX_CLONE_DEPTH * SAVED_COLUMNS);
+  private readonly savedKeys = new Uint32Array(MAX_CLONE_DEPTH * DP_WORDS);
+  private recirculated = 0;
+
+  constructor(
+    region: Region,
+    shared: Shared,
+    egress: Egress,
+    sink: UpcallSink,
+    recirculate: Recirculate,
+  ) {
+    this.region = region;
+    this.shared = shared;
+    this.egress = egress;
+    this.sink = sink;
+    this.recirculate = recirculate;
+  }
+
+  /** Runs a whole program. `depth` counts recirculations so far. */
+  run(batch: Batch, p: number, program: Int32Array, depth: number): void {
+    if (program.length === 0) this.shared.counters[PIPELINE_DROP]++;
+    else this.steps(batch, p, program, 0, program.length, depth, 0);
+  }
+
+  /** Hands frame p up; counts it when that fails. */
+  upcall(
+    batch: Batch,
+    p: number,
+    reason: number,
+    userspaceReason: number,
+    cookieHigh: number,
+    cookieLow: number,
+  ): void {
+    if (this.sink(batch, p, reason, userspaceReason, cookieHigh, cookieLow)) return;
+    this.shared.counters[UPCALL_LOST]++;
+    this.shared.lookups[LOOKUP_LOST]++;
+  }
+
+  private steps(
+    batch: Batch,
+    p: number,
+    program: Int32Array,
+    from: number,
+    end: number,
+    depth: number,
+    clones: number,
+  ): void {
+    let limit = NO_LIMIT;
+    let at = from;
+    while (at < end) {
+      const head = program[at];
+      const words = head >>> 8;
+      // A program comes from our own main thread; a zero length would be a bug and must still not hang.
+      if (words === 0) return;
+      switch (head & 255) {
+        case Op.OUTPUT:
+          this.egress.output(batch, p, program[at + 1], limit);
+          limit = NO_LIMIT;
+          break;
+        case Op.PUSH_VLAN:
+          if (!this.egress.own(batch, p, VLAN_TAG_BYTES)) {
+            this.shared.counters[NO_MEMORY]++;
+            return;
+          }
+          pushVlan(this.region, batch, p, program[at + 1]);
+          break;
+        case Op.POP_VLAN:
+          if (!this.egress.own(batch, p)) {
+            this.shared.counters[NO_MEMORY]++;
+            return;
+          }
+          popVlan(this.region, batch, p);
+          break;
+        case Op.SET:
+          if (rewritesBytes(program[at + 1]) && !this.egress.own(batch, p)) {
+            this.shared.counters[NO_MEMORY]++;
+            return;
+          }
+          setWord(this.region, batch, p, program[at + 1], program[at + 2], program[at + 3]);
+          break;
+        case Op.USERSPACE:
+          this.upcall(
+            batch,
+            p,
+            UpcallReason.ACTION,
+            program[at + 1],
+            program[at + 2],
+            program[at + 3],
+          );
+          break;
+        case Op.TRUNC:
+          limit = program[at + 1];
+          break;
+        case Op.RECIRC:
+          this.recirculated++;
+          this.recirculate(batch, p, program[at + 1], depth, clones > 0 || at + words < end);
+          break;
+        case Op.DROP:
+          this.drop(program[at + 1]);
+          break;
+        case Op.CLONE:
+          if (clones === MAX_CLONE_DEPTH) this.shared.counters[TOO_DEEP]++;
+          else this.clone(batch, p, program, at + 1, at + words, depth, clones);
+          break;
+      }
+      at += words;
+    }
+  }
+
+  private drop(reason: number): void {
+    if (reason >= 0 && reason < DROP_REASONS.length) this.shared.counters[reason]++;
+    else this.shared.counters[PIPELINE_DROP]++;
+  }
+
+  private clone(
+    batch: Batch,
+    p: number,
+    program: Int32Array,
+    from: number,
+    end: number,
+    depth: number,
+    clones: number,
+  ): void {
+    const saved = this.savedColumns;
+    const at = clones * SAVED_COLUMNS;
+    saved[at] = batch.start[p];
+    saved[at + 1] = batch.length[p];
+    saved[at + 2] = batch.room[p];
+    saved[at + 3] = batch.offloadFlags[p];
+    saved[at + 4] = batch.gsoType[p];
+    saved[at + 5] = batch.gsoSize[p];
+    saved[at + 6] = batch.headerBytes[p];
+    saved[at + 7] = batch.csumStart[p];
+    saved[at + 8] = batch.csumOffset[p];
+    saved[at + 9] = batch.l3[p];
+    saved[at + 10] = batch.l4[p];
+    saved[at + 11] = batch.shared[p];
+    const key = clones * DP_WORDS;
+    const base = p * DP_WORDS;
+    for (let i = 0; i < DP_WORDS; i++) this.savedKeys[key + i] = batch.keys[base + i];
+    const recirculated = this.recirculated;
+    batch.shared[p] |= SHARED_ALIAS;
+    this.steps(batch, p, program, from, end, depth, clones + 1);
+    batch.start[p] = saved[at];
+    batch.length[p] = saved[at + 1];
+    batch.room[p] = saved[at + 2];
+    batch.offloadFlags[p] = saved[at + 3];
+    batch.gsoType[p] = saved[at + 4];
+    batch.gsoSize[p] = saved[at + 5];
+    batch.headerBytes[p] = saved[at + 6];
+    batch.csumStart[p] = saved[at + 7];
+    batch.csumOffset[p] = saved[at + 8];
+    batch.l3[p] = saved[at + 9];
+    batch.l4[p] = saved[at + 10];
+    // What the clone did with the bytes before it copied them is not known any more: assume the most.
+    batch.shared[p] = saved[at + 11] | SHARED_QUEUED;
+    if (this.recirculated !== recirculated) batch.shared[p] |= SHARED_ALIAS;
+    for (let i = 0; i < DP_WORDS; i++) batch.keys[base + i] = this.savedKeys[key + i];
+  }
+}
+
+/** True for the words of a key that are metadata: a recirculated frame keeps them, its headers are read again. */
+export const isMetadata = (word: number): boolean => word <= PACKET_TYPE || word >= CT_STATE;
