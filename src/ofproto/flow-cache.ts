@@ -1,0 +1,99 @@
+/**
+ * The main thread's side of the megaflow cache: every installed megaflow as a ukey, by slot and by match.
+ * It is the only one that calls putFlow and removeFlow, so that both sides always hold the same set.
+ */
+import { type Datapath, FLOW_SLOTS, type FlowStats } from '../datapath/datapath.ts';
+import { type Match, sameMatch } from '../flowtable/match.ts';
+import { emptyStats, hashMatch, makeUfid, sparseKey, type Ukey } from './ukey.ts';
+import type { Effect } from './xlate/effect.ts';
+
+export class FlowCache {
+  private readonly datapath: Datapath;
+  private readonly random32: () => number;
+  private readonly ukeys = new Set<Ukey>();
+  private readonly byMatch = new Map<number, Ukey[]>();
+  /** Slots given back, last in first out; below `nextId` all others are in use. */
+  private readonly freeIds: number[] = [];
+  private nextId = 0;
+  private readonly scratch: FlowStats = emptyStats();
+
+  constructor(datapath: Datapath, random32: () => number) {
+    this.datapath = datapath;
+    this.random32 = random32;
+  }
+
+  get size(): number {
+    return this.ukeys.size;
+  }
+
+  find(match: Match): Ukey | null {
+    return this.byMatch.get(hashMatch(match))?.find((u) => sameMatch(u.match, match)) ?? null;
+  }
+
+  /** Installs a megaflow that is not there yet; null when the datapath has no slot left. */
+  install(
+    match: Match,
+    program: Int32Array,
+    effects: readonly Effect[],
+    key: Uint32Array,
+    nowMs: number,
+    generation: number,
+  ): Ukey | null {
+    const id = this.freeIds.pop() ?? (this.nextId < FLOW_SLOTS ? this.nextId++ : -1);
+    if (id < 0) return null;
+    const sparse = sparseKey(key);
+    const ukey: Ukey = {
+      id,
+      match,
+      ufid: makeUfid(this.random32),
+      program,
+      effects,
+      keyWords: sparse.words,
+      keyValues: sparse.values,
+      createdMs: nowMs,
+      generation,
+      packets: 0,
+      bytes: 0,
+      usedMs: 0,
+      tcpFlags: 0,
+      installed: true,
+    };
+    this.ukeys.add(ukey);
+    const hash = hashMatch(match);
+    const list = this.byMatch.get(hash);
+    if (list) list.push(ukey);
+    else this.byMatch.set(hash, [ukey]);
+    this.datapath.putFlow(id, match, program);
+    return ukey;
+  }
+
+  /** Gives a megaflow another program; its statistics go on. */
+  replace(ukey: Ukey, program: Int32Array): void {
+    ukey.program = program;
+    this.datapath.putFlow(ukey.id, ukey.match, program);
+  }
+
+  remove(ukey: Ukey): void {
+    if (!ukey.installed) return;
+    ukey.installed = false;
+    this.ukeys.delete(ukey);
+    const hash = hashMatch(ukey.match);
+    const list = this.byMatch.get(hash);
+    if (list) {
+      list.splice(list.indexOf(ukey), 1);
+      if (list.length === 0) this.byMatch.delete(hash);
+    }
+    this.datapath.removeFlow(ukey.id);
+    this.freeIds.push(ukey.id);
+  }
+
+  /** Statistics as the datapath has them now. Valid until the next call. */
+  stats(ukey: Ukey): FlowStats {
+    return this.datapath.flowStats(ukey.id, this.scratch);
+  }
+
+  /** All, in the order of installation. Safe against removal of the one at hand. */
+  all(): IterableIterator<Ukey> {
+    return this.ukeys.values();
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * A switch: all bridges over one datapath, their megaflows, upcalls and revalidation. Bridges of
+ * datapath_type system and netdev share one; dummy bridges have another.
+ *
+ * The configuration writes to Bridge objects and then awaits revalidateAll(), after which every megaflow
+ * in the datapath reflects it.
+ */
+import type { Datapath } from '../datapath/datapath.ts';
+import type { Clock, Timer } from '../util/clock.ts';
+import type { Logger, LogSource } from '../util/logger.ts';
+import { Bridge, type BridgeSettings, type DatapathType } from './bridge.ts';
+import type { BridgePort } from './bridge-port.ts';
+import { FlowCache } from './flow-cache.ts';
+import { DEFAULT_REVALIDATOR, Revalidator, type RevalidatorSettings } from './revalidate.ts';
+import { UpcallHandler } from './upcall.ts';
+import type { XlateSource } from './xlate/context.ts';
+
+export interface SwitchDeps {
+  readonly datapath: Datapath;
+  readonly clock: Clock;
+  readonly logs: LogSource;
+  /** Counts a coverage event by name. */
+  readonly count: (event: string) => void;
+  /** Uniform 32-bit words from a seeded source. */
+  readonly random32: () => number;
+  /** Resolves in a later turn of the event loop. */
+  readonly yieldTurn: () => Promise<void>;
+}
+
+export interface SwitchSettings extends RevalidatorSettings {
+  /** other_config:vlan-limit; 0 means as many as the key has. */
+  readonly vlanLimit: number;
+}
+
+/** vlan-limit: one tag is told apart unless the database says more (ovs-vswitchd.conf.db(5)). */
+export const DEFAULT_SWITCH: SwitchSettings = { ...DEFAULT_REVALIDATOR, vlanLimit: 1 };
+
+const MAX_VLANS = 2;
+const AGING_PERIOD_MS = 1000;
+
+export class Switch implements XlateSource {
+  readonly datapath: Datapath;
+  readonly clock: Clock;
+  readonly cache: FlowCache;
+  readonly revalidator: Revalidator;
+  vlanLimit = 1;
+  private readonly log: Logger;
+  private readonly bridgeMap = new Map<string, Bridge>();
+  private readonly aging: Timer;
+  /** Real ports by datapath number, and patch ports by name; rebuilt when stale. */
+  private byNumber = new Map<number, BridgePort>();
+  private patches = new Map<string, BridgePort>();
+  private isIndexStale = false;
+
+  constructor(deps: SwitchDeps) {
+    this.datapath = deps.datapath;
+    this.clock = deps.clock;
+    this.log = deps.logs.module('ofproto_dpif');
+    this.cache = new FlowCache(deps.datapath, deps.random32);
+    this.revalidator = new Revalidator({
+      datapath: deps.datapath,
+      cache: this.cache,
+      source: this,
+      clock: deps.clock,
+      count: deps.count,
+      yieldTurn: deps.yieldTurn,
+    });
+    new UpcallHandler({
+      datapath: deps.datapath,
+      cache: this.cache,
+      source: this,
+      clock: deps.clock,
+      count: deps.count,
+      generation: () => this.revalidator.generation,
+      flowLimit: () => this.revalidator.flowLimit,
+      learned: () => this.revalidator.changed(),
+    });
+    this.aging = deps.clock.every(AGING_PERIOD_MS, () => {
+      for (const bridge of this.bridgeMap.values()) bridge.run();
+    });
+  }
+
+  configure(settings: SwitchSettings): void {
+    this.revalidator.configure(settings);
+    const limit = settings.vlanLimit === 0 ? MAX_VLANS : Math.min(settings.vlanLimit, MAX_VLANS);
+    if (limit === this.vlanLimit) return;
+    this.vlanLimit = limit;
+    this.configurationChanged();
+  }
+
+  /** Throws a RangeError when a bridge of this name exists. */
+  addBridge(
+    wanted: { name: string; datapathType: DatapathType } & Partial<BridgeSettings>,
+  ): Bridge {
+    const { name, datapathType, ...settings } = wanted;
+    if (this.bridgeMap.has(name)) throw new RangeError(`bridge ${name} exists`);
+    const bridge = new Bridge(name, datapathType, this.clock, () => this.configurationChanged());
+    this.bridgeMap.set(name, bridge);
+    bridge.configure(settings);
+    this.log.dbg(`${name}: created`);
+    return bridge;
+  }
+
+  removeBridge(name: string): void {
+    if (this.bridgeMap.delete(name)) this.configurationChanged();
+  }
+
+  bridge(name: string): Bridge | null {
+    return this.bridgeMap.get(name) ?? null;
+  }
+  /** In the order in which they were added. */
+  bridges(): Bridge[] {
+    return [...this.bridgeMap.values()];
+  }
+
+  /** Something that translation reads has changed; megaflows follow soon. Bridges call it by themselves. */
+  configurationChanged(): void {
+    this.isIndexStale = true;
+    this.revalidator.changed();
+  }
+
+  /** Resolves when all megaflows in the datapath reflect what was configured before this call. */
+  revalidateAll(): Promise<void> {
+    return this.revalidator.revalidateAll();
+  }
+
+  portByNo(portNo: number): BridgePort | null {
+    if (this.isIndexStale) this.reindex();
+    return this.byNumber.get(portNo) ?? null;
+  }
+
+  /** Patch ports belong together when each names the other. */
+  peerOf(port: BridgePort): BridgePort | null {
+    if (this.isIndexStale) this.reindex();
+    const peer = port.patchPeer === null ? undefined : this.patches.get(port.patchPeer);
+    return peer && peer !== port && peer.patchPeer === port.name ? peer : null;
+  }
+
+  private reindex(): void {
+    this.isIndexStale = false;
+    this.byNumber = new Map();
+    this.patches = new Map();
+    for (const bridge of this.bridgeMap.values()) {
+      for (const port of bridge.ports()) {
+        if (port.portNo !== null) this.byNumber.set(port.portNo, port);
+        else if (port.patchPeer !== null) this.patches.set(port.name, port);
+      }
+    }
+  }
+
+  close(): void {
+    this.aging.cancel();
+    this.revalidator.close();
+  }
+}

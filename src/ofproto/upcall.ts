@@ -1,0 +1,116 @@
+/**
+ * Upcalls: frames that no megaflow matched. Each is translated, its effects applied once, a megaflow
+ * installed, and the frame executed with its own program, in the order of arrival.
+ *
+ * Frames of a new flow often miss several times before the datapath has the megaflow. The last installed
+ * ones are therefore remembered: a frame that one of them covers is only executed and credited.
+ */
+import type { Datapath, Upcall } from '../datapath/datapath.ts';
+import { UpcallReason } from '../datapath/datapath.ts';
+import { sameWords } from '../datapath/program.ts';
+import { matches, matchOf } from '../flowtable/match.ts';
+import { DP_WORDS, FLOW_WORDS } from '../packet/key.ts';
+import type { Clock } from '../util/clock.ts';
+import type { FlowCache } from './flow-cache.ts';
+import type { Ukey } from './ukey.ts';
+import type { XlateSource } from './xlate/context.ts';
+import { applyEffects } from './xlate/effect.ts';
+import { translate } from './xlate/translate.ts';
+
+/** Megaflows remembered against repeated misses. */
+const RECENT = 32;
+
+export interface UpcallDeps {
+  readonly datapath: Datapath;
+  readonly cache: FlowCache;
+  readonly source: XlateSource;
+  readonly clock: Clock;
+  readonly count: (event: string) => void;
+  /** Generation of the configuration that is in force. */
+  readonly generation: () => number;
+  readonly flowLimit: () => number;
+  /** A MAC table changed: other megaflows may be stale. */
+  readonly learned: () => void;
+}
+
+export class UpcallHandler {
+  private readonly deps: UpcallDeps;
+  private readonly flow = new Uint32Array(FLOW_WORDS);
+  private readonly recent: (Ukey | null)[] = new Array<Ukey | null>(RECENT).fill(null);
+  private nextRecent = 0;
+  private hasLearned = false;
+
+  constructor(deps: UpcallDeps) {
+    this.deps = deps;
+    deps.datapath.onUpcall(
+      (upcall) => this.handle(upcall),
+      () => this.flush(),
+    );
+  }
+
+  private handle(upcall: Upcall): void {
+    const { deps } = this;
+    if (upcall.reason !== UpcallReason.MISS) {
+      // Nothing installs USERSPACE actions yet; a late one after a change is not an error.
+      deps.count('upcall_ignored');
+      return;
+    }
+    const now = deps.clock.now();
+    const generation = deps.generation();
+    const known = this.findRecent(upcall.key, generation);
+    if (known !== null) {
+      applyEffects(known.effects, 1, upcall.frameBytes, now);
+      deps.datapath.execute(upcall.frame, upcall.offload, upcall.key, known.program);
+      return;
+    }
+    const { flow } = this;
+    flow.fill(0, DP_WORDS);
+    for (let w = 0; w < DP_WORDS; w++) flow[w] = upcall.key[w];
+    const translation = translate(deps.source, flow);
+    if (applyEffects(translation.effects, 1, upcall.frameBytes, now)) this.hasLearned = true;
+    const match = matchOf(upcall.key, translation.mask, DP_WORDS);
+    const installed = deps.cache.find(match);
+    if (installed !== null) {
+      if (!sameWords(installed.program, translation.program)) {
+        deps.cache.replace(installed, translation.program);
+      }
+      installed.effects = translation.effects;
+      installed.generation = generation;
+      this.remember(installed);
+    } else if (deps.cache.size >= deps.flowLimit()) {
+      deps.count('upcall_flow_limit_hit');
+    } else {
+      const ukey = deps.cache.install(
+        match,
+        translation.program,
+        translation.effects,
+        upcall.key,
+        now,
+        generation,
+      );
+      if (ukey !== null) this.remember(ukey);
+      else deps.count('upcall_flow_limit_hit');
+    }
+    deps.datapath.execute(upcall.frame, upcall.offload, upcall.key, translation.program);
+  }
+
+  /** End of a batch of upcalls: what they taught may make other megaflows stale, asked for once. */
+  private flush(): void {
+    if (!this.hasLearned) return;
+    this.hasLearned = false;
+    this.deps.learned();
+  }
+
+  private findRecent(key: Uint32Array, generation: number): Ukey | null {
+    for (const ukey of this.recent) {
+      if (ukey?.installed && ukey.generation === generation && matches(ukey.match, key))
+        return ukey;
+    }
+    return null;
+  }
+
+  private remember(ukey: Ukey): void {
+    this.recent[this.nextRecent] = ukey;
+    this.nextRecent = (this.nextRecent + 1) % RECENT;
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * The NORMAL action: the bridge as a learning VLAN switch.
+ *
+ * Consulted for every frame: both addresses, and VID and presence of the outer tag; PCP only where a tag is
+ * rewritten. ARP broadcasts also have operation and addresses consulted, to tell gratuitous ones.
+ */
+import {
+  ETH_DST,
+  ETH_DST_SRC,
+  ETH_SRC,
+  ETH_TYPE_PROTO,
+  IPV4_DST,
+  IPV4_SRC,
+  VLAN_CFI,
+} from '../../packet/key.ts';
+import type { Bundle } from '../bundle.ts';
+import { isMulticastMac, macFromHalves } from '../mac-learning.ts';
+import {
+  carries,
+  inputVlans,
+  outputTags,
+  PCP_MASK,
+  refusal,
+  VID_MASK,
+  type Vlans,
+  vidOf,
+} from '../vlan.ts';
+import type { XlateContext } from './context.ts';
+import { outputPort } from './output.ts';
+import { isReservedAddress } from './reserved-address.ts';
+
+const ETH_TYPE_ARP = 0x0806;
+const BROADCAST = 0xffffffffffff;
+
+export function normal(ctx: XlateContext): void {
+  const { flow, mask } = ctx;
+  mask[ETH_DST] = mask[ETH_DST_SRC] = mask[ETH_SRC] = 0xffffffff;
+  ctx.consultTag(0, VID_MASK | VLAN_CFI);
+
+  const bridge = ctx.inPort.bridge;
+  const bundle = ctx.inPort.bundle;
+  if (bundle === null) {
+    ctx.drop('drop_port_receive_disabled', ' >> no input bundle, dropping');
+    return;
+  }
+  const tag0 = ctx.tags.length > 0 ? ctx.tags[0] : 0;
+  const tag1 = ctx.tags.length > 1 ? ctx.tags[1] : 0;
+  // A priority tag is a tag or none by its PCP alone; see outputTags.
+  if (tag0 !== 0 && vidOf(tag0) === 0) ctx.consultTag(0, PCP_MASK);
+
+  const refused = refusal(bundle.vlan, ctx.inPort.name, tag0);
+  if (refused !== null) {
+    ctx.note?.(` >>>> ${refused} <<<<`);
+    ctx.drop('drop_vlan_ingress', ' >> disallowed VLAN VID for this input port, dropping');
+    return;
+  }
+  const vlans = inputVlans(bundle.vlan, tag0, tag1);
+  const vlan = vidOf(vlans.outer);
+
+  const source = macFromHalves(
+    ((flow[ETH_DST_SRC] << 16) | (flow[ETH_SRC] >>> 16)) >>> 0,
+    flow[ETH_SRC] & 0xffff,
+  );
+  const destination = macFromHalves(flow[ETH_DST], flow[ETH_DST_SRC] >>> 16);
+  if (!bridge.settings.forwardBpdu && isReservedAddress(destination)) {
+    ctx.drop('drop_reserved_multicast', ' >> packet has reserved destination MAC, dropping');
+    return;
+  }
+  if (bundle.isBond && bundle.activeMember() !== ctx.inPort) {
+    ctx.drop('datapath_drop_invalid_bond', ' >> not the active member of the bond, dropping');
+    return;
+  }
+
+  const isGratuitousArp = consultGratuitousArp(ctx, destination);
+  if (!isMulticastMac(source) && !bridge.isFloodVlan(vlan)) {
+    ctx.effects.push({ kind: 'learnMac', bridge, bundle, mac: source, vlan, isGratuitousArp });
+  }
+
+  const entry =
+    isMulticastMac(destination) || bridge.isFloodVlan(vlan)
+      ? null
+      : bridge.macs.lookup(destination, vlan);
+  if (entry === null) {
+    ctx.note?.('     -> no learned MAC for destination, flooding');
+    for (const other of bridge.bundles()) {
+      if (other === bundle) continue;
+      if (other.vlan.mode === 'access' || other.vlan.mode === 'dot1q-tunnel') {
+        // Whether it carries the frame hangs on the inner VID, too.
+        consultInner(ctx);
+      }
+      if (carries(other.vlan, vlans)) outputBundle(ctx, bundle, other, vlans);
+      if (ctx.error !== null) return;
+    }
+    return;
+  }
+  if (entry.owner === bundle) {
+    ctx.drop('drop_no_mac_learned_output', ' >> learned port is input port, dropping');
+    return;
+  }
+  ctx.note?.('     -> forwarding to learned port');
+  outputBundle(ctx, bundle, entry.owner, vlans);
+}
+
+/** The tag inside the VLAN tag: the second one, or the first behind a tunnel port, which is consulted. */
+function consultInner(ctx: XlateContext): void {
+  ctx.consultTag(1, VID_MASK | VLAN_CFI);
+}
+
+function outputBundle(ctx: XlateContext, from: Bundle, to: Bundle, vlans: Vlans): void {
+  if (from.settings.protected && to.settings.protected) {
+    ctx.drop('drop_action_of_pipeline', ' >> output between protected ports, dropping');
+    return;
+  }
+  const member = to.activeMember();
+  if (member === null) {
+    ctx.drop('datapath_drop_invalid_bond', ' >> no enabled port in the output bundle, dropping');
+    return;
+  }
+  const pcp = ctx.tags.length > 0 ? ctx.tags[0] & PCP_MASK : 0;
+  const before = ctx.tags;
+  const tags = outputTags(to.vlan, vlans, pcp);
+  const exactly = to.vlan.priorityTags !== 'no' && tags.join() !== before.join();
+  if (exactly) {
+    ctx.consultTag(0, 0xffffffff);
+    ctx.consultTag(1, 0xffffffff);
+  }
+  // An exposed inner tag goes out or not by its PCP when its VID is 0.
+  if (before.length > 1 && vidOf(before[1]) === 0) ctx.consultTag(1, 0xffffffff);
+  ctx.setTags(tags);
+  outputPort(ctx, member, exactly);
+  ctx.setTags(before);
+}
+
+/** A gratuitous ARP is a broadcast reply, or a broadcast request for the sender's own address (RFC 5227, 3). */
+function consultGratuitousArp(ctx: XlateContext, destination: number): boolean {
+  const { flow, mask } = ctx;
+  if (flow[ETH_TYPE_PROTO] >>> 16 !== ETH_TYPE_ARP || destination !== BROADCAST) return false;
+  mask[ETH_TYPE_PROTO] |= 0xff00;
+  const operation = (flow[ETH_TYPE_PROTO] >>> 8) & 0xff;
+  if (operation === 2) return true;
+  if (operation !== 1) return false;
+  mask[IPV4_SRC] = mask[IPV4_DST] = 0xffffffff;
+  return flow[IPV4_SRC] === flow[IPV4_DST];
+}
