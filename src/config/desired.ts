@@ -1,0 +1,492 @@
+/**
+ * From the database to the wanted state. Pure: same rows, same result; nothing is opened and nothing logged.
+ *
+ * Whatever a user can write is accepted: a setting that makes no sense becomes a ConfigProblem and its default,
+ * an interface that cannot be becomes an `error` text in the words that ovs-vsctl shows after
+ * "Error detected while setting up".
+ */
+import type { BundleSettings } from '../ofproto/bundle.ts';
+import type { PriorityTags, VlanMode } from '../ofproto/vlan.ts';
+import type { Database, ReplicaChange } from '../ovsdb/replica.ts';
+import type { Row, TableName } from '../ovsdb/schema.ts';
+import {
+  boolean,
+  clamp,
+  datapathId,
+  ethernetAddress,
+  integer,
+  isMulticast,
+  stringMap,
+  text,
+} from './config-value.ts';
+import type {
+  ConfigProblem,
+  StringMap,
+  WantedBridge,
+  WantedInterface,
+  WantedPort,
+  WantedSettings,
+  WantedState,
+} from './wanted.ts';
+
+/** What this daemon can do and was told on its command line. */
+export interface Abilities {
+  /** Accepted Interface types besides '': also what iface_types publishes. */
+  readonly interfaceTypes: readonly string[];
+  /** Accepted Bridge datapath types besides '': also what datapath_types publishes. */
+  readonly datapathTypes: readonly string[];
+  /** --enable-dummy: `override` makes every device and datapath a dummy, `system` the system devices only. */
+  readonly dummy: 'off' | 'on' | 'system' | 'override';
+}
+
+/** IFNAMSIZ without its terminator — netdevice(7). */
+const MAX_DEVICE_NAME_BYTES = 15;
+/** OFPP_MAX is 0xff00: numbers from there on are reserved. */
+const MAX_OFPORT = 0xfeff;
+const TPID_8021Q = 0x8100;
+const TPID_8021AD = 0x88a8;
+/** Names in the database only: no device carries them. */
+const NAME_ONLY_TYPES = new Set(['patch', 'dummy', 'dummy-internal', 'dummy-pmd']);
+
+/** The wanted state of everything. */
+export function desired(db: Database, abilities: Abilities): WantedState {
+  const root = db.root();
+  if (root === null) {
+    return {
+      initialized: false,
+      nextCfg: 0,
+      settings: settingsOf({}),
+      bridges: [],
+      errors: [],
+    };
+  }
+  const reader = new Reader(db, abilities);
+  const bridges = reader.bridges(root.bridges);
+  return {
+    initialized: true,
+    nextCfg: root.next_cfg,
+    settings: settingsOf(stringMap(root.other_config)),
+    bridges,
+    errors: reader.errors,
+  };
+}
+
+function settingsOf(config: StringMap): WantedSettings {
+  const atLeast = (key: string, low: number, otherwise: number) =>
+    Math.max(integer(config, key) ?? otherwise, low);
+  const revalidator = integer(config, 'max-revalidator') ?? 500;
+  const vlanLimit = integer(config, 'vlan-limit') ?? 1;
+  return {
+    flowLimit: atLeast('flow-limit', 0, 200_000),
+    maxIdleMs: atLeast('max-idle', 0, 10_000),
+    maxRevalidatorMs: revalidator >= 100 ? revalidator : 500,
+    minRevalidatePps: atLeast('min-revalidate-pps', 1, 5),
+    handlerThreads: atLeast('n-handler-threads', 0, 0),
+    revalidatorThreads: atLeast('n-revalidator-threads', 0, 0),
+    // 0 lifts the limit; two tags is what a flow key holds.
+    vlanLimit: vlanLimit <= 0 ? 2 : Math.min(vlanLimit, 2),
+    statsUpdateIntervalMs: atLeast('stats-update-interval', 5000, 5000),
+    bundleIdleTimeoutSeconds: atLeast('bundle-idle-timeout', 1, 10),
+    enableStatistics: boolean(config, 'enable-statistics', false),
+    flowRestoreWait: boolean(config, 'flow-restore-wait', false),
+    userspaceTso: boolean(config, 'userspace-tso-enable', false),
+  };
+}
+
+const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>
+  a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+
+/** Reads bridges and remembers who has which name, across bridges. */
+class Reader {
+  readonly errors: ConfigProblem[] = [];
+  private readonly db: Database;
+  private readonly abilities: Abilities;
+  /** Name of the bridge that has a Port row, by its UUID. */
+  private readonly portOwner = new Map<string, string>();
+  /** Name of the bridge that has an interface, by the interface's name. The first one wins. */
+  private readonly interfaceOwner = new Map<string, string>();
+  private bridgeNames: ReadonlySet<string> = new Set();
+
+  constructor(db: Database, abilities: Abilities) {
+    this.db = db;
+    this.abilities = abilities;
+  }
+
+  private problem(
+    level: ConfigProblem['level'],
+    message: string,
+    interfaceUuid: string | null = null,
+  ): void {
+    this.errors.push({ level, interfaceUuid, message });
+  }
+
+  private find<T extends TableName>(table: T, uuids: readonly string[]): Row<T>[] {
+    return uuids
+      .map((uuid) => this.db.row(table, uuid))
+      .filter((row): row is Row<T> => row !== undefined);
+  }
+
+  bridges(uuids: readonly string[]): WantedBridge[] {
+    const wanted: WantedBridge[] = [];
+    const names = new Set<string>();
+    const rows = this.find('Bridge', uuids).sort(byName);
+    this.bridgeNames = new Set(rows.map((row) => row.name));
+    for (const row of rows) {
+      if (/[/\\]/.test(row.name) || row.name === '') {
+        this.problem('warn', `ignoring bridge with invalid name "${row.name}"`);
+        continue;
+      }
+      if (names.has(row.name)) {
+        this.problem('warn', `bridge ${row.name} specified twice`);
+        continue;
+      }
+      const datapathType = this.datapathType(row.datapath_type);
+      if (!this.abilities.datapathTypes.includes(datapathType)) {
+        this.problem(
+          'err',
+          `failed to create bridge ${row.name}: Address family not supported by protocol (unknown datapath_type "${row.datapath_type}", known are ${this.abilities.datapathTypes.join(', ')})`,
+        );
+        continue;
+      }
+      names.add(row.name);
+      wanted.push(this.bridge(row, datapathType));
+    }
+    return wanted;
+  }
+
+  private datapathType(type: string): string {
+    return type === '' ? 'system' : type;
+  }
+
+  private bridge(row: Row<'Bridge'>, datapathType: string): WantedBridge {
+    const config = stringMap(row.other_config);
+    const aging = integer(config, 'mac-aging-time') ?? 0;
+    const tableSize = integer(config, 'mac-table-size') ?? 8192;
+    const id = text(config, 'datapath-id');
+    const override = datapathId(id);
+    if (id !== null && override === null) {
+      this.problem('warn', `bridge ${row.name}: ignoring invalid other_config:datapath-id "${id}"`);
+    }
+    return {
+      uuid: row.uuid,
+      name: row.name,
+      datapathType,
+      failMode: row.fail_mode === 'secure' ? 'secure' : 'standalone',
+      datapathId: override,
+      hwaddr: this.hwaddr(row.name, text(config, 'hwaddr')),
+      macAgingSeconds: aging > 0 ? clamp(aging, 15, 3600) : 300,
+      macTableSize: tableSize < 0 ? 8192 : clamp(tableSize, 10, 1_000_000),
+      forwardBpdu: boolean(config, 'forward-bpdu', false),
+      floodVlans: [...row.flood_vlans].sort((a, b) => a - b),
+      stpEnable: row.stp_enable,
+      rstpEnable: row.rstp_enable,
+      mcastSnoopingEnable: row.mcast_snooping_enable,
+      disableInBand: boolean(config, 'disable-in-band', false),
+      protocols: [...row.protocols].sort(),
+      controllers: this.find('Controller', row.controller),
+      otherConfig: config,
+      ports: this.ports(row, datapathType),
+    };
+  }
+
+  private hwaddr(bridge: string, address: string | null): bigint | null {
+    if (address === null) return null;
+    const bits = ethernetAddress(address);
+    if (bits === null) {
+      this.problem('warn', `bridge ${bridge}: ignoring invalid other_config:hwaddr "${address}"`);
+      return null;
+    }
+    if (isMulticast(bits)) {
+      this.problem(
+        'err',
+        `bridge ${bridge}: cannot set MAC address to multicast address ${address}`,
+      );
+      return null;
+    }
+    if (bits === 0n) {
+      this.problem('err', `bridge ${bridge}: cannot set MAC address to zero`);
+      return null;
+    }
+    return bits;
+  }
+
+  private ports(bridge: Row<'Bridge'>, datapathType: string): WantedPort[] {
+    const wanted: WantedPort[] = [];
+    for (const row of this.find('Port', bridge.ports).sort(byName)) {
+      const owner = this.portOwner.get(row.uuid);
+      if (owner !== undefined) {
+        this.problem('warn', `bridge ${bridge.name}: port ${row.name} already belongs to ${owner}`);
+        continue;
+      }
+      this.portOwner.set(row.uuid, bridge.name);
+      const interfaces = this.find('Interface', row.interfaces)
+        .sort(byName)
+        .map((iface) => this.interface(bridge.name, datapathType, iface));
+      if (interfaces.length === 0) continue;
+      wanted.push(this.port(row, interfaces));
+    }
+    if (!wanted.some((port) => port.interfaces.some((iface) => iface.isLocal))) {
+      this.problem('warn', `bridge ${bridge.name}: no port named ${bridge.name}, synthesizing one`);
+      wanted.push(this.localPort(bridge.name, datapathType));
+    }
+    return wanted.sort(byName);
+  }
+
+  private port(row: Row<'Port'>, interfaces: readonly WantedInterface[]): WantedPort {
+    const config = stringMap(row.other_config);
+    return {
+      uuid: row.uuid,
+      name: row.name,
+      settings: this.vlanSettings(row, config),
+      bond: {
+        mode: row.bond_mode ?? 'active-backup',
+        lacp: row.lacp ?? 'off',
+        updelayMs: Math.max(row.bond_updelay, 0),
+        downdelayMs: Math.max(row.bond_downdelay, 0),
+        fakeIface: row.bond_fake_iface,
+      },
+      fakeBridge: row.fake_bridge,
+      mac: ethernetAddress(row.mac),
+      otherConfig: config,
+      interfaces,
+    };
+  }
+
+  /** ovs-vswitchd.conf.db(5), Port table, VLAN Configuration. */
+  private vlanSettings(row: Row<'Port'>, config: StringMap): BundleSettings {
+    const isVlan = (vlan: number) => vlan >= 0 && vlan <= 4095;
+    const ascending = (vlans: readonly number[]) => vlans.filter(isVlan).sort((a, b) => a - b);
+    const tag = row.tag !== null && isVlan(row.tag) ? row.tag : null;
+    let mode: VlanMode;
+    switch (row.vlan_mode) {
+      case 'access':
+      case 'trunk':
+      case 'native-tagged':
+      case 'native-untagged':
+      case 'dot1q-tunnel':
+        mode = row.vlan_mode;
+        break;
+      case null:
+        mode = tag === null ? 'trunk' : 'access';
+        if (tag !== null && (row.trunks.length > 0 || row.cvlans.length > 0)) {
+          this.problem('warn', `port ${row.name}: ignoring trunks in favor of implicit vlan`);
+        }
+        break;
+      default:
+        mode = 'trunk';
+        this.problem('warn', `port ${row.name}: unknown vlan_mode ${row.vlan_mode}, using trunk`);
+    }
+    const common = {
+      vlanMode: mode,
+      priorityTags: priorityTags(text(config, 'priority-tags')),
+      qinqEthtype: this.qinqEthtype(row.name, text(config, 'qinq-ethtype')),
+      protected: row.protected,
+    };
+    const trunks = row.trunks.length > 0 ? ascending(row.trunks) : null;
+    switch (mode) {
+      case 'access':
+        return { ...common, tag: tag ?? 0, trunks: null, cvlans: null };
+      case 'trunk':
+        return { ...common, tag: null, trunks, cvlans: null };
+      case 'native-tagged':
+      case 'native-untagged':
+        return { ...common, tag: tag ?? 0, trunks: nativeTrunks(trunks, tag ?? 0), cvlans: null };
+      case 'dot1q-tunnel':
+        return {
+          ...common,
+          tag: tag ?? 0,
+          trunks: null,
+          cvlans: row.cvlans.length > 0 ? ascending(row.cvlans) : null,
+        };
+    }
+  }
+
+  private qinqEthtype(port: string, name: string | null): number {
+    if (name === null || name === '802.1ad') return TPID_8021AD;
+    if (name === '802.1q') return TPID_8021Q;
+    this.problem('warn', `port ${port}: invalid qinq-ethtype "${name}", using 802.1ad`);
+    return TPID_8021AD;
+  }
+
+  private interface(bridge: string, datapathType: string, row: Row<'Interface'>): WantedInterface {
+    const isLocal = row.name === bridge;
+    const options = stringMap(row.options);
+    const declared = isLocal ? 'internal' : row.type;
+    const error =
+      this.typeError(declared) ??
+      nameError(row.name, declared) ??
+      this.claim(row.name, bridge, isLocal);
+    const type = this.deviceType(declared, datapathType);
+    if (error !== null) {
+      this.problem('warn', `could not open network device ${row.name} (${error})`, row.uuid);
+    }
+    return {
+      uuid: row.uuid,
+      name: row.name,
+      type,
+      isLocal,
+      options,
+      mtuRequest: row.mtu_request !== null && row.mtu_request > 0 ? row.mtu_request : null,
+      mac: this.interfaceMac(row, isLocal, type),
+      ofportRequest: isLocal ? null : usableOfport(row.ofport_request),
+      previousOfport: isLocal ? null : usableOfport(row.ofport),
+      otherConfig: stringMap(row.other_config),
+      policing: {
+        rateKbps: row.ingress_policing_rate,
+        burstKb: row.ingress_policing_burst,
+        rateKpps: row.ingress_policing_kpkts_rate,
+        burstKpkts: row.ingress_policing_kpkts_burst,
+      },
+      error: error === null ? null : `could not open network device ${row.name} (${error})`,
+    };
+  }
+
+  /** The port that every bridge has, for a database where somebody removed its row. */
+  private localPort(bridge: string, datapathType: string): WantedPort {
+    const type = this.deviceType('internal', datapathType);
+    return {
+      uuid: null,
+      name: bridge,
+      settings: {
+        vlanMode: 'trunk',
+        tag: null,
+        trunks: null,
+        cvlans: null,
+        priorityTags: 'no',
+        qinqEthtype: TPID_8021AD,
+        protected: false,
+      },
+      bond: { mode: 'active-backup', lacp: 'off', updelayMs: 0, downdelayMs: 0, fakeIface: false },
+      fakeBridge: false,
+      mac: null,
+      otherConfig: {},
+      interfaces: [
+        {
+          uuid: null,
+          name: bridge,
+          type,
+          isLocal: true,
+          options: {},
+          mtuRequest: null,
+          mac: null,
+          ofportRequest: null,
+          previousOfport: null,
+          otherConfig: {},
+          policing: { rateKbps: 0, burstKb: 0, rateKpps: 0, burstKpkts: 0 },
+          error: nameError(bridge, type),
+        },
+      ],
+    };
+  }
+
+  /** The kind of device that stands behind a type on this datapath: dummies under --enable-dummy. */
+  private deviceType(type: string, datapathType: string): string {
+    const { dummy } = this.abilities;
+    const plain = type === '' ? 'system' : type;
+    if (plain === 'internal') {
+      return datapathType === 'dummy' || dummy === 'override' ? 'dummy-internal' : 'internal';
+    }
+    if (dummy === 'override' && (plain === 'system' || plain === 'tap')) return 'dummy';
+    if (dummy === 'system' && plain === 'system') return 'dummy';
+    return plain;
+  }
+
+  /** Takes a device name for a bridge; returns why that cannot be. */
+  private claim(name: string, bridge: string, isLocal: boolean): string | null {
+    const owner = this.interfaceOwner.get(name);
+    if (owner !== undefined) return `File exists: already a port of bridge ${owner}`;
+    if (!isLocal && this.bridgeNames.has(name)) return 'File exists: a bridge has this name';
+    this.interfaceOwner.set(name, bridge);
+    return null;
+  }
+
+  private typeError(type: string): string | null {
+    if (type === '' || this.abilities.interfaceTypes.includes(type)) return null;
+    if (type.startsWith('dpdk') || type === 'afxdp' || type === 'afxdp-nonpmd') {
+      return `type "${type}" is not supported: this switch drives devices through the kernel, use type system`;
+    }
+    return `unknown type "${type}", known are ${this.abilities.interfaceTypes.join(', ')}`;
+  }
+
+  private interfaceMac(row: Row<'Interface'>, isLocal: boolean, type: string): bigint | null {
+    if (row.mac === null) return null;
+    if (isLocal) {
+      this.problem(
+        'err',
+        `interface ${row.name}: ignoring mac in Interface record (use Bridge record to set local port's mac)`,
+      );
+      return null;
+    }
+    const bits = ethernetAddress(row.mac);
+    if (bits === null || bits === 0n || isMulticast(bits)) {
+      this.problem('err', `interface ${row.name}: cannot set MAC address to "${row.mac}"`);
+      return null;
+    }
+    return type.startsWith('internal') || type.startsWith('dummy') ? bits : null;
+  }
+}
+
+const priorityTags = (value: string | null): PriorityTags =>
+  // "true" is what the setting was called before it had three values.
+  value === 'always' ? 'always' : value === 'if-nonzero' || value === 'true' ? 'if-nonzero' : 'no';
+
+const usableOfport = (ofport: number | null): number | null =>
+  ofport !== null && ofport >= 1 && ofport <= MAX_OFPORT ? ofport : null;
+
+function nameError(name: string, type: string): string | null {
+  if (name === '' || /[/\s]/.test(name)) return 'not a valid device name';
+  if (NAME_ONLY_TYPES.has(type)) return null;
+  if (Buffer.byteLength(name) > MAX_DEVICE_NAME_BYTES) {
+    return `File name too long: at most ${MAX_DEVICE_NAME_BYTES} bytes`;
+  }
+  return null;
+}
+
+/** A native port always trunks its native VLAN, and never VLAN 0 beside it. */
+function nativeTrunks(trunks: readonly number[] | null, native: number): readonly number[] | null {
+  if (native === 0) return trunks;
+  if (trunks === null) return Array.from({ length: 4095 }, (_, i) => i + 1);
+  return [...new Set([...trunks.filter((vlan) => vlan !== 0), native])].sort((a, b) => a - b);
+}
+
+/** Columns that only this daemon writes: a change of them alone calls for no new plan. */
+const REPORTED: Readonly<Record<TableName, ReadonlySet<string>>> = {
+  Open_vSwitch: new Set([
+    'cur_cfg',
+    'statistics',
+    'ovs_version',
+    'db_version',
+    'system_type',
+    'system_version',
+    'datapath_types',
+    'iface_types',
+    'dpdk_initialized',
+    'dpdk_version',
+  ]),
+  Bridge: new Set(['datapath_version', 'datapath_id', 'status', 'rstp_status']),
+  Port: new Set(['status', 'rstp_status', 'rstp_statistics', 'statistics', 'bond_active_slave']),
+  Interface: new Set([
+    'mac_in_use',
+    'ifindex',
+    'ofport',
+    'lacp_current',
+    'statistics',
+    'status',
+    'admin_state',
+    'link_state',
+    'link_resets',
+    'link_speed',
+    'duplex',
+    'mtu',
+    'error',
+  ]),
+  Controller: new Set(['is_connected', 'role', 'status']),
+};
+
+/** True unless an update only echoes what the daemon itself reported. */
+export const changesConfiguration = (change: ReplicaChange): boolean =>
+  change.initial ||
+  change.rows.some(
+    (row) =>
+      row.kind !== 'modify' || row.columns.some((column) => !REPORTED[row.table].has(column)),
+  );
