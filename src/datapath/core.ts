@@ -142,6 +142,11 @@ export class DatapathCore {
     this.given.clear();
   }
 
+  /** For a sink's owner that took an upcall and could not deliver it after all. */
+  countLostUpcall(): void {
+    this.executor.countLost();
+  }
+
   /** Takes one batch from the port and sees it through. Returns the number of frames received. */
   poll(port: Port): number {
     if (this.given.count > 0) this.flush();

@@ -89,7 +89,10 @@ export class Executor {
     cookieHigh: number,
     cookieLow: number,
   ): void {
-    if (this.sink(batch, p, reason, userspaceReason, cookieHigh, cookieLow)) return;
+    if (!this.sink(batch, p, reason, userspaceReason, cookieHigh, cookieLow)) this.countLost();
+  }
+
+  countLost(): void {
     this.shared.counters[UPCALL_LOST]++;
     this.shared.lookups[LOOKUP_LOST]++;
   }

@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest';
+import { FLOW_MISS, MegaflowCache } from '../../src/datapath/megaflow.ts';
+import * as K from '../../src/packet/key.ts';
+import { random } from '../packet/bytes.ts';
+
+const program = (n: number) => Int32Array.of((2 << 8) | 1, n);
+
+describe('megaflow cache', () => {
+  test('a flow matches under its mask only', () => {
+    const cache = new MegaflowCache();
+    cache.put(5, [K.IN_PORT, K.IPV4_DST], [1, 0x0a000000], [0xffffffff, 0xff000000], program(1));
+    const key = new Uint32Array(K.DP_WORDS);
+    key[K.IN_PORT] = 1;
+    key[K.IPV4_DST] = 0x0affffff;
+    expect(cache.find(key, 0)).toBe(5);
+    key[K.IPV4_DST] = 0x0bffffff;
+    expect(cache.find(key, 0)).toBe(FLOW_MISS);
+  });
+
+  test('the empty match takes every frame', () => {
+    const cache = new MegaflowCache();
+    cache.put(0, [], [], [], program(1));
+    expect(cache.find(new Uint32Array(K.DP_WORDS).fill(7), 0)).toBe(0);
+  });
+
+  test('the same match again changes the program alone, another match the whole flow', () => {
+    const cache = new MegaflowCache();
+    expect(cache.put(1, [K.TP], [80], [0xffff], program(1))).toBe(false);
+    expect(cache.put(1, [K.TP], [80], [0xffff], program(2))).toBe(true);
+    expect(cache.programs[1]).toEqual(program(2));
+    expect(cache.put(1, [K.TP], [81], [0xffff], program(2))).toBe(false);
+    expect(cache.flowCount).toBe(1);
+    const key = new Uint32Array(K.DP_WORDS);
+    key[K.TP] = 80;
+    expect(cache.find(key, 0)).toBe(FLOW_MISS);
+    key[K.TP] = 81;
+    expect(cache.find(key, 0)).toBe(1);
+  });
+
+  test('removing the last flow of a mask removes the mask', () => {
+    const cache = new MegaflowCache();
+    cache.put(1, [K.TP], [80], [0xffff], program(1));
+    expect(cache.maskCount).toBe(1);
+    expect(cache.remove(1)).toBe(true);
+    expect(cache.remove(1)).toBe(false);
+    expect([cache.maskCount, cache.flowCount]).toEqual([0, 0]);
+  });
+});
+
+test('a linear search agrees through random inserts, replacements and removals', () => {
+  const next = random(7);
+  const cache = new MegaflowCache(next());
+  const shapes = [
+    { words: [K.IN_PORT], masks: [0xffffffff] },
+    { words: [K.IN_PORT, K.ETH_DST], masks: [0xffffffff, 0xffffffff] },
+    { words: [K.ETH_DST, K.IPV4_DST], masks: [0xffffffff, 0xffff0000] },
+    { words: [K.IPV4_DST], masks: [0x80000007] },
+    { words: [K.TP], masks: [0xffffffff] },
+    { words: [K.TUN_METADATA + 63], masks: [0xf0] },
+  ];
+  // Small values, so that matches overlap and repeat.
+  const value = () => ((next() & 1) << 31) | (next() % 24);
+  type Entry = { words: number[]; values: number[]; masks: number[] };
+  const linear = new Map<number, Entry>();
+  const matches = (e: Entry, key: Uint32Array) =>
+    e.words.every((w, i) => ((key[w] ^ e.values[i]) & e.masks[i]) === 0);
+  const key = new Uint32Array(2 * K.DP_WORDS);
+  for (let round = 0; round < 20_000; round++) {
+    const id = next() % 200;
+    const choice = next() % 8;
+    if (choice < 2) {
+      const shape = shapes[next() % shapes.length];
+      const entry = { ...shape, values: shape.words.map(value) };
+      cache.put(id, entry.words, entry.values, entry.masks, program(id));
+      linear.set(id, entry);
+    } else if (choice === 2) {
+      expect(cache.remove(id)).toBe(linear.delete(id));
+    }
+    for (const shape of shapes) for (const w of shape.words) key[K.DP_WORDS + w] = value();
+    const found = cache.find(key, K.DP_WORDS);
+    const frame = key.subarray(K.DP_WORDS);
+    if (found >= 0) {
+      const entry = linear.get(found);
+      if (entry === undefined || !matches(entry, frame)) expect.unreachable(`round ${round}`);
+    } else if ([...linear.values()].some((entry) => matches(entry, frame))) {
+      expect.unreachable(`missed in round ${round}`);
+    }
+  }
+  expect(cache.flowCount).toBe(linear.size);
+  expect(cache.maskCount).toBe(
+    new Set([...linear.values()].map((e) => `${e.words}/${e.masks}`)).size,
+  );
+});
