@@ -19,6 +19,8 @@ export const close = libc.func('int close(int)');
 export const read = libc.func('int64_t read(int, uintptr_t, uintptr_t)');
 /** ssize_t write(int fd, const void buf[.count], size_t count) — write(2) */
 export const write = libc.func('int64_t write(int, uintptr_t, uintptr_t)');
+/** ssize_t writev(int fd, const struct iovec *iov, int iovcnt) — readv(2) */
+export const writev = libc.func('int64_t writev(int, uintptr_t, int)');
 /** int ioctl(int fd, unsigned long request, ...) — ioctl(2) */
 export const ioctl = libc.func('int ioctl(int, uint64_t, uintptr_t)');
 /** int socket(int domain, int type, int protocol) — socket(2) */
@@ -45,6 +47,12 @@ export const epollCtl = libc.func('int epoll_ctl(int, int, int, uintptr_t)');
 export const epollWait = libc.func('int epoll_wait(int, uintptr_t, int, int)');
 /** int eventfd(unsigned int initval, int flags) — eventfd(2) */
 export const eventfd = libc.func('int eventfd(uint32_t, int)');
+/** int poll(struct pollfd *fds, nfds_t nfds, int timeout) — poll(2) */
+export const poll = libc.func('int poll(uintptr_t, uint64_t, int)');
+/** ssize_t send(int sockfd, const void buf[.len], size_t len, int flags) — send(2) */
+export const send = libc.func('int64_t send(int, uintptr_t, uintptr_t, int)');
+/** ssize_t recv(int sockfd, void buf[.len], size_t len, int flags) — recv(2) */
+export const recv = libc.func('int64_t recv(int, uintptr_t, uintptr_t, int)');
 /** char *strerror(int errnum) — strerror(3) */
 export const strerror = libc.func('const char *strerror(int)');
 

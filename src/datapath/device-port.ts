@@ -1,0 +1,9 @@
+/** A port with a descriptor of the kernel behind it: what the loop asks of it besides moving frames. */
+import type { Port } from './port.ts';
+
+export interface DevicePort extends Port {
+  /** epoll reported an error. Clears it; false when the device is gone and polling would only spin. */
+  onDeviceError(): boolean;
+  /** Adds what the kernel dropped on our behalf to the statistics. A system call: rarely. */
+  collectDrops(): void;
+}
