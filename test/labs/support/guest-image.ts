@@ -15,10 +15,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { inRepository } from './repository.ts';
 
-const CACHE = fileURLToPath(new URL('../../../.cache/guest', import.meta.url));
+const CACHE = inRepository('.cache/guest');
 const BUSYBOX = '/bin/busybox';
 
 /** Paths of what qemu boots. */
@@ -74,12 +74,8 @@ export const guestImage = (): GuestImage => {
 
 /** Unpacks the package that linux-image-cloud-amd64 points to. */
 const kernelTree = (): string => {
-  const cached = readdirSync(CACHE).find(
-    (name) => name.startsWith('linux-image-') && !name.includes('.'),
-  );
   const done = join(CACHE, 'kernel');
   if (existsSync(join(done, 'boot'))) return done;
-  if (cached !== undefined) return join(CACHE, cached);
   const depends = execFileSync('apt-cache', ['depends', 'linux-image-cloud-amd64'], {
     encoding: 'utf8',
   });

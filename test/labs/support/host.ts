@@ -5,15 +5,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Machine } from './machine.ts';
 
-/** A namespace `name` whose eth0 is the peer of `port` in the machine's own namespace. */
+/**
+ * A namespace `name` whose eth0 is the peer of `port` in the machine's own namespace. Without `ipv6` neither
+ * end says a word that it was not asked for.
+ */
 export const addHost = async (
   machine: Machine,
-  host: { name: string; port: string; address?: string; mac?: string },
+  host: { name: string; port: string; address?: string; mac?: string; ipv6?: boolean },
 ): Promise<void> => {
   const mac = host.mac === undefined ? '' : ` address ${host.mac}`;
   await machine.sh(`ip netns add ${host.name}`);
   await machine.sh(`ip -n ${host.name} link set lo up`);
   await machine.sh(`ip link add ${host.port} type veth peer name eth0${mac} netns ${host.name}`);
+  if (host.ipv6 === false) {
+    await machine.sh(
+      `ip netns exec ${host.name} sh -c 'echo 1 > /proc/sys/net/ipv6/conf/eth0/disable_ipv6'`,
+    );
+    await machine.sh(`echo 1 > /proc/sys/net/ipv6/conf/${host.port}/disable_ipv6`);
+  }
   if (host.address !== undefined)
     await machine.sh(`ip -n ${host.name} addr add ${host.address} dev eth0`);
   await machine.sh(`ip -n ${host.name} link set eth0 up`);

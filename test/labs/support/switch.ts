@@ -5,15 +5,14 @@
  * LAB_DAEMON names another daemon. With `LAB_DAEMON=ovs-vswitchd` the labs run on Open vSwitch's own
  * userspace datapath, which shows whether a failure is the lab's or the switch's.
  */
-import { fileURLToPath } from 'node:url';
 import type { Background, Machine } from './machine.ts';
+import { inRepository } from './repository.ts';
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
 const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
 
 /** The command line of the daemon under test, without arguments. */
 const daemonCommand = (): string =>
-  process.env.LAB_DAEMON ?? `${process.execPath} ${root}bin/ts-vswitchd`;
+  process.env.LAB_DAEMON ?? `${process.execPath} ${inRepository('bin/ts-vswitchd')}`;
 
 /** True when the daemon under test is Open vSwitch itself, which fails the steps with default offloads. */
 export const isReference = (): boolean => process.env.LAB_DAEMON?.endsWith('ovs-vswitchd') ?? false;
@@ -61,13 +60,9 @@ export class Switch {
       });
   }
 
-  /** Process ids inside the machine, as the pid files name them. */
+  /** Process id inside the machine, as the pid file names it. */
   async daemonPid(): Promise<number> {
     return Number(await this.#machine.sh('cat /run/openvswitch/ovs-vswitchd.pid'));
-  }
-
-  async databasePid(): Promise<number> {
-    return Number(await this.#machine.sh('cat /run/openvswitch/ovsdb-server.pid'));
   }
 
   /** What the daemon printed on its terminal. */
@@ -85,8 +80,9 @@ export class Switch {
     return (await this.#daemon?.ended) ?? 0;
   }
 
+  /** Ends the database server without a chance to say goodbye. */
   async killDatabase(): Promise<void> {
-    await this.#machine.sh(`kill -KILL ${await this.databasePid()}`);
+    await this.#machine.sh('kill -KILL $(cat /run/openvswitch/ovsdb-server.pid)');
     await this.#database?.ended;
   }
 
