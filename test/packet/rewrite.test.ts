@@ -199,10 +199,7 @@ test('fuzz: rewriting headers that are not there, or broken, stays inside of the
     region.bytes.fill(0xa5);
     const length = 16 + (next() % 80);
     for (let i = 0; i < length; i++) region.bytes[200 + i] = next();
-    region.bytes.set(
-      [hex('0800 45'), hex('86dd 60'), hex('0806'), hex('8100')][next() % 4],
-      212,
-    );
+    region.bytes.set([hex('0800 45'), hex('86dd 60'), hex('0806'), hex('8100')][next() % 4], 212);
     frames.start[0] = 200;
     frames.length[0] = length;
     frames.room[0] = 0;
