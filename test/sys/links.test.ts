@@ -88,7 +88,10 @@ test('statistics and driver facts of a device', () => {
 });
 
 test('a burst of devices is seen whole', async () => {
-  const batch = Array.from({ length: 40 }, (_, i) => `link add ${name}${i} type dummy`);
+  const batch = Array.from(
+    { length: 40 },
+    (_, i) => `link add ${name}${i} type veth peer name p${process.pid}-${i}`,
+  );
   execFileSync('ip', ['-batch', '-'], { input: batch.join('\n') });
   await until(() => links.get(`${name}39`) !== undefined);
   for (let i = 0; i < 40; i++) expect(links.get(`${name}${i}`)).toBeDefined();
