@@ -25,6 +25,8 @@ export interface Background {
   output(): string;
   /** Writes to its standard input. */
   write(text: string): void;
+  /** Ends its standard input. */
+  end(): void;
   /** True while it runs. */
   running(): boolean;
   /** Resolves with the exit status when it has ended. */
@@ -185,6 +187,9 @@ export class Machine {
       output: () => printed,
       write: (text) => {
         child.stdin?.write(text);
+      },
+      end: () => {
+        child.stdin?.end();
       },
       running: () => running,
       ended,

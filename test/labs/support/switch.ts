@@ -11,7 +11,7 @@ import { inRepository } from './repository.ts';
 const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
 
 /** The command line of the daemon under test, without arguments. */
-const daemonCommand = (): string =>
+export const daemonCommand = (): string =>
   process.env.LAB_DAEMON ?? `${process.execPath} ${inRepository('bin/ts-vswitchd')}`;
 
 /** True when the daemon under test is Open vSwitch itself, which fails the steps with default offloads. */
@@ -20,24 +20,26 @@ export const isReference = (): boolean => process.env.LAB_DAEMON?.endsWith('ovs-
 export class Switch {
   readonly #machine: Machine;
   readonly #command: string;
-  /** bridges must ask for datapath_type=netdev: without its kernel module Open vSwitch has nothing else. */
+  /** Bridges must ask for datapath_type=netdev: without its kernel module Open vSwitch has nothing else. */
   readonly #needsNetdev: boolean;
   #database: Background | undefined;
   #daemon: Background | undefined;
 
-  constructor(machine: Machine, command = daemonCommand(), needsNetdev = isReference()) {
+  constructor(machine: Machine, command = daemonCommand()) {
     this.#machine = machine;
     this.#command = command;
-    this.#needsNetdev = needsNetdev;
+    this.#needsNetdev = command.endsWith('ovs-vswitchd');
   }
 
-  /** Starts database server and daemon, and waits until both answer. */
-  async start(): Promise<void> {
+  /** Starts database server and daemon, and waits until both answer. `settings` go to other_config before. */
+  async start(settings = ''): Promise<void> {
     await this.#machine.sh(
       `test -e /etc/openvswitch/conf.db || ovsdb-tool create /etc/openvswitch/conf.db ${SCHEMA}`,
     );
     await this.startDatabase();
     await this.#machine.sh('ovs-vsctl --no-wait init');
+    if (settings !== '')
+      await this.#machine.sh(`ovs-vsctl --no-wait set Open_vSwitch . other_config:${settings}`);
     await this.startDaemon();
   }
 
