@@ -24,6 +24,7 @@ export interface JsonStreamLimits {
 /** A monitor's first reply holds a whole database: tens of thousands of interfaces fit. OVSDB nests about ten deep. */
 export const DEFAULT_JSON_LIMITS: JsonStreamLimits = { maxBytes: 64 << 20, maxDepth: 128 };
 
+const EMPTY = new Uint8Array(0);
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const OPEN_BRACE = 0x7b;
@@ -36,9 +37,9 @@ const isSpace = (byte: number) => byte === 0x20 || byte === 0x0a || byte === 0x0
 export class JsonStream {
   private readonly limits: JsonStreamLimits;
   private readonly decoder = new TextDecoder('utf-8', { fatal: true });
-  /** Earlier chunks of the object that is being received. */
-  private pieces: Uint8Array[] = [];
-  private pieceBytes = 0;
+  /** [0, heldBytes) are the bytes so far of the object that is being received: one buffer, however small the chunks. */
+  private held = EMPTY;
+  private heldBytes = 0;
   private depth = 0;
   private inString = false;
   private escaped = false;
@@ -54,8 +55,8 @@ export class JsonStream {
   }
 
   /**
-   * Takes the next bytes (kept until their object is complete: the caller must not reuse them) and returns the
-   * objects that they complete. Look at `error` afterwards; objects in front of an error are still returned.
+   * Takes the next bytes and returns the objects that they complete. Look at `error` afterwards; objects in
+   * front of an error are still returned.
    */
   push(chunk: Uint8Array): JsonObject[] {
     const complete: JsonObject[] = [];
@@ -91,25 +92,33 @@ export class JsonStream {
         }
       }
     }
-    if (this.depth > 0) {
-      const rest = chunk.subarray(start);
-      this.pieces.push(rest);
-      this.pieceBytes += rest.length;
-      if (this.pieceBytes > this.limits.maxBytes) this.failTooLong();
-    }
+    if (this.depth > 0) this.hold(chunk.subarray(start));
     return complete;
+  }
+
+  private hold(bytes: Uint8Array): void {
+    const total = this.heldBytes + bytes.length;
+    if (total > this.limits.maxBytes) {
+      this.failTooLong();
+      return;
+    }
+    if (total > this.held.length) {
+      const bigger = new Uint8Array(Math.max(2 * this.held.length, total, 4096));
+      bigger.set(this.held.subarray(0, this.heldBytes));
+      this.held = bigger;
+    }
+    this.held.set(bytes, this.heldBytes);
+    this.heldBytes = total;
   }
 
   private finish(last: Uint8Array): JsonObject | null {
     let bytes = last;
-    if (this.pieceBytes + last.length > this.limits.maxBytes) {
-      this.failTooLong();
-      return null;
-    }
-    if (this.pieces.length > 0) {
-      bytes = Buffer.concat([...this.pieces, last]);
-      this.pieces = [];
-      this.pieceBytes = 0;
+    if (this.heldBytes > 0 || last.length > this.limits.maxBytes) {
+      this.hold(last);
+      if (this.failure !== null) return null;
+      bytes = this.held.subarray(0, this.heldBytes);
+      this.held = EMPTY;
+      this.heldBytes = 0;
     }
     try {
       return JSON.parse(this.decoder.decode(bytes)) as JsonObject;
@@ -125,7 +134,7 @@ export class JsonStream {
 
   private fail(why: string): void {
     this.failure = why;
-    this.pieces = [];
-    this.pieceBytes = 0;
+    this.held = EMPTY;
+    this.heldBytes = 0;
   }
 }
