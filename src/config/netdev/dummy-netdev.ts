@@ -1,0 +1,143 @@
+/**
+ * Devices in memory (`--enable-dummy`): types dummy, dummy-internal and dummy-pmd. Frames come from
+ * `netdev-dummy/receive` and go to capture files (`options:pcap`, `rxq_pcap`, `tx_pcap`).
+ *
+ * A receive counts and records the frame and hands it to the datapath; nothing else happens by itself, so that a test
+ * decides about every packet.
+ */
+import type { PortNo } from '../../datapath/datapath.ts';
+import type { Clock } from '../../util/clock.ts';
+import { PcapWriter } from '../../util/pcap.ts';
+import type { WantedInterface } from '../wanted.ts';
+import { type Netdev, NetdevError, type NetdevStatus } from './netdev.ts';
+
+/** The side of an in-memory datapath that a dummy device uses. */
+export interface FrameGate {
+  /** Puts a frame into a port, as if received. */
+  injectFrame(port: PortNo, frame: Uint8Array): void;
+  /** Sees every frame that leaves a port. */
+  onTransmit(port: PortNo, receiver: (frame: Uint8Array) => void): void;
+}
+
+const DEFAULT_MTU = 1500;
+/** aa:55:aa:55:00:NN: the address that Open vSwitch gives its dummies, in order of creation. */
+const FIRST_MAC = 0xaa55aa550000n;
+
+export class DummyNetdev implements Netdev {
+  readonly name: string;
+  readonly typeText: string;
+  readonly ifindex = 0;
+  adminUp = true;
+  private mac: bigint;
+  private mtu: number;
+  private port: PortNo | null = null;
+  private linkResets = 0;
+  private readonly gate: FrameGate;
+  private readonly rxPcap: PcapWriter | null;
+  private readonly txPcap: PcapWriter | null;
+
+  constructor(want: WantedInterface, typeText: string, mac: bigint, gate: FrameGate, clock: Clock) {
+    this.name = want.name;
+    this.typeText = typeText;
+    this.mac = mac;
+    this.mtu = want.mtuRequest ?? DEFAULT_MTU;
+    this.gate = gate;
+    const { pcap, rxq_pcap, tx_pcap } = want.options;
+    const both = pcap === undefined ? null : openPcap(want.name, pcap, clock);
+    this.rxPcap = both ?? (rxq_pcap === undefined ? null : openPcap(want.name, rxq_pcap, clock));
+    this.txPcap = both ?? (tx_pcap === undefined ? null : openPcap(want.name, tx_pcap, clock));
+  }
+
+  get spec() {
+    return { kind: 'dummy' as const, mtu: this.mtu };
+  }
+
+  current(): boolean {
+    return true;
+  }
+
+  attached(port: PortNo): void {
+    this.port = port;
+    this.gate.onTransmit(port, (frame) => this.txPcap?.write(frame));
+  }
+
+  /** A frame from the outside (`netdev-dummy/receive`). A device that is down takes none. */
+  receive(frame: Uint8Array): void {
+    if (!this.adminUp || this.port === null) return;
+    this.rxPcap?.write(frame);
+    this.gate.injectFrame(this.port, frame);
+  }
+
+  setAdminUp(up: boolean): void {
+    if (up !== this.adminUp) this.linkResets++;
+    this.adminUp = up;
+  }
+
+  status(): NetdevStatus {
+    return {
+      mac: this.mac,
+      adminUp: this.adminUp,
+      linkUp: this.adminUp,
+      linkResets: this.linkResets,
+      speedBps: null,
+      fullDuplex: null,
+      mtu: this.mtu,
+      ifindex: 0,
+      status: {},
+      statistics: {},
+    };
+  }
+
+  setMtu(mtu: number): void {
+    this.mtu = mtu;
+  }
+
+  setMac(mac: bigint): void {
+    this.mac = mac;
+  }
+
+  async close(): Promise<void> {
+    this.port = null;
+    this.rxPcap?.close();
+    if (this.txPcap !== this.rxPcap) this.txPcap?.close();
+  }
+}
+
+function openPcap(name: string, path: string, clock: Clock): PcapWriter {
+  try {
+    return new PcapWriter(path, clock);
+  } catch (error) {
+    throw new NetdevError(`${name}: cannot write ${path} (${(error as Error).message})`);
+  }
+}
+
+/** All dummy devices that exist, for the netdev-dummy commands, and the source of their addresses. */
+export class DummyNetdevs {
+  private readonly devices = new Map<string, DummyNetdev>();
+  private made = 0n;
+  private readonly clock: Clock;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  get(name: string): DummyNetdev | undefined {
+    return this.devices.get(name);
+  }
+
+  all(): IterableIterator<DummyNetdev> {
+    return this.devices.values();
+  }
+
+  async open(want: WantedInterface, typeText: string, gate: FrameGate): Promise<Netdev> {
+    const mac = want.mac ?? FIRST_MAC + this.made++;
+    const device = new DummyNetdev(want, typeText, mac, gate, this.clock);
+    this.devices.set(want.name, device);
+    const close = device.close.bind(device);
+    device.close = async () => {
+      if (this.devices.get(want.name) === device) this.devices.delete(want.name);
+      await close();
+    };
+    return device;
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * A network device behind an Interface row, as the configuration sees it: something that gives the datapath a way to move
+ * frames (`spec`) and the database something true to say (`status`). One opener per interface type stands in a table
+ * (netdev-types.ts); the datapath knows nothing of types.
+ */
+import type { PortNo, PortSpec } from '../../datapath/datapath.ts';
+import type { WantedInterface } from '../wanted.ts';
+
+/** What an Interface row reports of its device. `null` is an empty column. */
+export interface NetdevStatus {
+  /** MAC address as 48 bits. */
+  readonly mac: bigint | null;
+  readonly adminUp: boolean | null;
+  readonly linkUp: boolean | null;
+  readonly linkResets: number;
+  /** Bits per second. */
+  readonly speedBps: number | null;
+  readonly fullDuplex: boolean | null;
+  /** Bytes. */
+  readonly mtu: number | null;
+  readonly ifindex: number | null;
+  /** The `status` column. */
+  readonly status: Readonly<Record<string, string>>;
+  /** Counters of the device that the datapath cannot see, by `statistics` key. */
+  readonly statistics: Readonly<Record<string, number>>;
+}
+
+export interface Netdev {
+  readonly name: string;
+  /** Type as `dpif/show` prints it: system, tap, dummy, ... */
+  readonly typeText: string;
+  /** How the datapath moves frames; null for a port that has none there (patch). */
+  readonly spec: PortSpec | null;
+  /** Interface index in our network namespace when opened; 0 where there is none. */
+  readonly ifindex: number;
+  /** False once the device is gone or is another one under the same name: it must be opened anew. */
+  current(): boolean;
+  status(): NetdevStatus;
+  /** Sets the MTU in bytes; throws SystemError. */
+  setMtu(mtu: number): void;
+  /** Sets the MAC address; throws SystemError. */
+  setMac(mac: bigint): void;
+  /** Called after the datapath took the port and before frames matter. */
+  attached?(port: PortNo): void;
+  /** Gives the device back. `remove`: the port was deleted, so a device of ours disappears. */
+  close(remove: boolean): Promise<void>;
+}
+
+/** A device that cannot be opened; the message is what the `error` column says. */
+export class NetdevError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'NetdevError';
+  }
+}
+
+/** Opens the device of an interface. Rejects with a NetdevError. */
+export type OpenNetdev = (want: WantedInterface) => Promise<Netdev>;
