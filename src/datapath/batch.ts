@@ -40,7 +40,7 @@ export class Batch {
   readonly flow = new Int32Array(BATCH_FRAMES);
   /** Frame p's key is keys[p * DP_WORDS .. + DP_WORDS). */
   readonly keys = new Uint32Array(BATCH_FRAMES * DP_WORDS);
-  /** 1 when words of the key from HOT_WORDS on may differ from 0. */
+  /** What of the key extraction must clear before the next frame (packet/frames.ts); any writer of keys sets it. */
   readonly keyDirty = new Uint8Array(BATCH_FRAMES);
 
   clear(): void {

@@ -5,6 +5,7 @@
  * Nothing here allocates per packet, waits, or knows where a port's frames come from.
  */
 import { extract } from '../packet/extract.ts';
+import { DIRTY_COLD, DIRTY_HOT } from '../packet/frames.ts';
 import { DP_WORDS, HOT_WORDS, PACKET_TYPE, RECIRC_ID, TCP_FLAGS } from '../packet/key.ts';
 import type { Region } from '../sys/region.ts';
 import { BATCH_FRAMES, Batch, SHARED_ALIAS } from './batch.ts';
@@ -227,7 +228,7 @@ export class DatapathCore {
     for (let i = HOT_WORDS; i < DP_WORDS; i++) {
       if (metadata[i] === 0 || !isMetadata(i)) continue;
       batch.keys[base + i] = metadata[i];
-      batch.keyDirty[p] = 1;
+      batch.keyDirty[p] |= DIRTY_COLD;
     }
     return true;
   }
@@ -258,7 +259,7 @@ export class DatapathCore {
     const from = p * DP_WORDS;
     const to = q * DP_WORDS;
     for (let i = 0; i < DP_WORDS; i++) next.keys[to + i] = batch.keys[from + i];
-    next.keyDirty[q] = 1;
+    next.keyDirty[q] = DIRTY_COLD | DIRTY_HOT;
     next.keys[to + RECIRC_ID] = recircId;
   }
 

@@ -4,12 +4,12 @@
  * One pass over the headers through one DataView. Each header's length is checked once, then its fields are
  * read freely; nothing outside the frame is ever read and nothing throws, whatever the bytes. What cannot be
  * parsed leaves the fields from there on 0, as Open vSwitch does: a TCP frame with a bad IP header is an IPv4
- * frame of protocol 0. Words [0, HOT_WORDS) are always written; the others only by protocols that have them
- * (`keyDirty` remembers it for the next frame in the same slot).
+ * frame of protocol 0. The words of Ethernet, IPv4 and ports are written for every frame; the others only by
+ * protocols that have them (`keyDirty` remembers it for the next frame in the same slot).
  */
 import type { Region } from '../sys/region.ts';
 import type { Frames } from './frames.ts';
-import { newFrames } from './frames.ts';
+import { DIRTY_COLD, DIRTY_HOT, newFrames } from './frames.ts';
 import {
   ARP_SHA,
   ARP_SHA_THA,
@@ -82,8 +82,14 @@ export function extract(region: Region, frames: Frames, p: number): boolean {
   const base = p * DP_WORDS;
   const length = frames.length[p];
   if (length < ETH_HEADER_BYTES) return false;
-  if (frames.keyDirty[p] !== 0) {
-    for (let i = base + HOT_WORDS; i < base + DP_WORDS; i++) keys[i] = 0;
+  const dirty = frames.keyDirty[p];
+  if (dirty !== 0) {
+    // IPv4 words are written for each frame; these only when an earlier frame left something there.
+    for (let i = base + IPV6_SRC; i <= base + IPV6_FLABEL; i++) keys[i] = 0;
+    for (let i = base + ND_TARGET; i < base + HOT_WORDS; i++) keys[i] = 0;
+    if ((dirty & DIRTY_COLD) !== 0) {
+      for (let i = base + HOT_WORDS; i < base + DP_WORDS; i++) keys[i] = 0;
+    }
     frames.keyDirty[p] = 0;
   }
   const view = region.view;
@@ -100,7 +106,11 @@ export function extract(region: Region, frames: Frames, p: number): boolean {
   keys[base + ETH_SRC] = view.getUint32(start + 8);
   keys[base + VLAN0] = 0;
   keys[base + VLAN1] = 0;
-  for (let i = base + TOS_TTL; i < base + HOT_WORDS; i++) keys[i] = 0;
+  keys[base + TOS_TTL] = 0;
+  keys[base + IPV4_SRC] = 0;
+  keys[base + IPV4_DST] = 0;
+  keys[base + TP] = 0;
+  keys[base + TCP_FLAGS] = 0;
   frames.l4[p] = 0;
 
   let at = start + 12;
@@ -140,9 +150,9 @@ export function extract(region: Region, frames: Frames, p: number): boolean {
     ipv6(view, frames, p, at, end);
   } else {
     keys[base + ETH_TYPE_PROTO] = (type << 16) >>> 0;
-    if (type === ETH_TYPE_ARP || type === ETH_TYPE_RARP) arp(view, keys, base, at, end, type);
+    if (type === ETH_TYPE_ARP || type === ETH_TYPE_RARP) arp(view, frames, p, at, end, type);
     else if (type === ETH_TYPE_MPLS || type === ETH_TYPE_MPLS_MULTICAST) {
-      frames.keyDirty[p] = 1;
+      frames.keyDirty[p] = DIRTY_COLD;
       for (let i = 0; i < 3 && at + 4 <= end; i++, at += 4) {
         const entry = view.getUint32(at);
         keys[base + MPLS_LSE + i] = entry;
@@ -183,6 +193,7 @@ function ipv6(view: DataView, frames: Frames, p: number, at: number, end: number
   if (at + 40 + payloadBytes > end) return;
   const keys = frames.keys;
   const base = p * DP_WORDS;
+  frames.keyDirty[p] = DIRTY_HOT;
   for (let i = 0; i < 4; i++) {
     keys[base + IPV6_SRC + i] = view.getUint32(at + 8 + 4 * i);
     keys[base + IPV6_DST + i] = view.getUint32(at + 24 + 4 * i);
@@ -261,7 +272,7 @@ function transport(
     if (at + 8 > end) return;
     keys[base + TP] = (view.getUint8(at) << 16) | view.getUint8(at + 1);
     keys[base + IGMP_GROUP] = view.getUint32(at + 4);
-    frames.keyDirty[p] = 1;
+    frames.keyDirty[p] |= DIRTY_COLD;
   }
   frames.l4[p] = l4;
 }
@@ -311,20 +322,23 @@ function neighborDiscovery(
   }
   keys[base + ND_RESERVED] = view.getUint32(at + 4);
   keys[base + ND_OPTIONS] = firstType << 24;
-  frames.keyDirty[p] = 1;
+  frames.keyDirty[p] |= DIRTY_COLD;
 }
 
 /** Only Ethernet/IPv4 ARP has fields (RFC 826); others stay an eth_type alone. */
 function arp(
   view: DataView,
-  keys: Uint32Array,
-  base: number,
+  frames: Frames,
+  p: number,
   at: number,
   end: number,
   type: number,
 ): void {
   if (at + 28 > end) return;
   if (view.getUint32(at) !== 0x00010800 || view.getUint16(at + 4) !== 0x0604) return;
+  const keys = frames.keys;
+  const base = p * DP_WORDS;
+  frames.keyDirty[p] = DIRTY_HOT;
   const op = view.getUint16(at + 6);
   if (op <= 255) keys[base + ETH_TYPE_PROTO] = ((type << 16) | (op << 8)) >>> 0;
   keys[base + ARP_SHA] = view.getUint32(at + 8);

@@ -26,9 +26,14 @@ export interface Frames {
   readonly l4: Uint16Array;
   /** Frame p's key is keys[p * DP_WORDS .. + DP_WORDS). */
   readonly keys: Uint32Array;
-  /** 1 when words from HOT_WORDS on may differ from 0. */
+  /** What of the key may differ from 0 without being rewritten for every frame: DIRTY_COLD, DIRTY_HOT. */
   readonly keyDirty: Uint8Array;
 }
+
+/** Frames.keyDirty: words from HOT_WORDS on. */
+export const DIRTY_COLD = 1;
+/** Frames.keyDirty: the words of IPv6, neighbor discovery and ARP hardware addresses. */
+export const DIRTY_HOT = 2;
 
 /** Frames of the control plane: no worker, no batch, `count` slots. */
 export function newFrames(count: number): Frames {

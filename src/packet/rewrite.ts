@@ -10,7 +10,7 @@
 import type { Region } from '../sys/region.ts';
 import { sctpChecksum, update16, update32 } from './checksum.ts';
 import type { Frames } from './frames.ts';
-import { GSO_NONE, NEEDS_CSUM } from './frames.ts';
+import { DIRTY_COLD, GSO_NONE, NEEDS_CSUM } from './frames.ts';
 import {
   ARP_SHA,
   ARP_SHA_THA,
@@ -117,7 +117,7 @@ export function setWord(
     const at = p * DP_WORDS + word;
     if (word >= DP_WORDS || word < 0) return;
     frames.keys[at] = (frames.keys[at] & ~mask) | (value & mask);
-    if (word >= HOT_WORDS) frames.keyDirty[p] = 1;
+    if (word >= HOT_WORDS) frames.keyDirty[p] |= DIRTY_COLD;
     return;
   }
   if (word >= ETH_DST && word <= ETH_SRC) {
