@@ -1,0 +1,91 @@
+/**
+ * What the two threads write into their rings (ring.ts), word by word.
+ *
+ * Main to worker, first word CommandKind:
+ *   PUT_FLOW     id, match words n, program words m, n word indices, n values, n masks, m program words
+ *   REMOVE_FLOW  id
+ *   EXECUTE      frame bytes, 3 offload words, program words m, DP_WORDS key words, m program words, frame
+ *   ADD_PORT     sequence, text bytes, JSON of AddPort
+ *   REMOVE_PORT  sequence, port
+ *   SET_MTU      port, mtu
+ *   BARRIER      sequence
+ *   INJECT       port, frame bytes, 3 offload words, frame
+ *   STOP
+ * Worker to main, first word RecordKind:
+ *   UPCALL       reason, userspace reason, cookie high, cookie low, frame bytes, 3 offload words, DP_WORDS key words, frame
+ *   TRANSMIT     port, frame bytes, 3 offload words, frame (of a dummy port)
+ * Frames and text fill whole words; what is over is not read.
+ */
+import type { FrameOffload, PortSpec } from './datapath.ts';
+
+export const CommandKind = {
+  PUT_FLOW: 1,
+  REMOVE_FLOW: 2,
+  EXECUTE: 3,
+  ADD_PORT: 4,
+  REMOVE_PORT: 5,
+  SET_MTU: 6,
+  BARRIER: 7,
+  INJECT: 8,
+  STOP: 9,
+} as const;
+
+export const RecordKind = { UPCALL: 1, TRANSMIT: 2 } as const;
+
+/** Words of the control block that both threads see. */
+export const Control = {
+  /** 1 while the worker waits in epoll: whoever has a command rings the doorbell. */
+  SLEEPING: 0,
+  /** 1 when main wants one message for the next records in its ring; the worker takes it back to 0. */
+  ARMED: 1,
+  /** 1 when commands wait for room: the worker says so once it has made some. */
+  WANTS_ROOM: 2,
+  WORDS: 16,
+} as const;
+
+export interface AddPort {
+  port: number;
+  name: string;
+  spec: PortSpec;
+}
+
+/** What the worker is started with (workerData). */
+export interface WorkerStart {
+  control: SharedArrayBuffer;
+  commands: SharedArrayBuffer;
+  records: SharedArrayBuffer;
+  shared: SharedArrayBuffer;
+  doorbellFd: number;
+  regionBytes: number;
+  /** Salt of the megaflow hash. */
+  seed: number;
+  /** performance.timeOrigin of the main thread: both threads' monotonic times then agree. */
+  timeOriginMs: number;
+}
+
+/** What the worker posts. `records`: look into the ring; `room`: the command ring has room again. */
+export type WorkerMessage =
+  | { kind: 'records' }
+  | { kind: 'room' }
+  | { kind: 'done'; sequence: number; error?: string }
+  | { kind: 'log'; level: 'err' | 'warn' | 'info' | 'dbg'; text: string };
+
+export const OFFLOAD_WORDS = 3;
+export const wordsOf = (bytes: number): number => (bytes + 3) >>> 2;
+
+export function writeOffload(words: Int32Array, at: number, offload: FrameOffload): void {
+  words[at] = offload.flags | (offload.gsoType << 8) | (offload.gsoSize << 16);
+  words[at + 1] = offload.headerBytes | (offload.csumStart << 16);
+  words[at + 2] = offload.csumOffset;
+}
+
+export function readOffload(words: Int32Array, at: number): FrameOffload {
+  return {
+    flags: words[at] & 0xff,
+    gsoType: (words[at] >>> 8) & 0xff,
+    gsoSize: words[at] >>> 16,
+    headerBytes: words[at + 1] & 0xffff,
+    csumStart: words[at + 1] >>> 16,
+    csumOffset: words[at + 2] & 0xffff,
+  };
+}

@@ -1,0 +1,257 @@
+/**
+ * The datapath thread: entry point of dist/worker.js, started by WorkerDatapath.
+ *
+ * It owns the region, the ports and the megaflow cache, and runs the loop until a STOP command. An exception here is a
+ * bug and ends the thread; the main thread hears of it.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { DP_WORDS } from '../packet/key.ts';
+import { Doorbell } from '../sys/eventfd.ts';
+import { mappedRegion } from '../sys/mapped-region.ts';
+import type { Batch } from './batch.ts';
+import {
+  type AddPort,
+  CommandKind,
+  Control,
+  OFFLOAD_WORDS,
+  RecordKind,
+  readOffload,
+  type WorkerMessage,
+  type WorkerStart,
+  wordsOf,
+  writeOffload,
+} from './commands.ts';
+import { DatapathCore } from './core.ts';
+import type { FrameOffload, PortNo } from './datapath.ts';
+import type { DevicePort } from './device-port.ts';
+import { DUMMY_MEMORY_BYTES, DummyPort } from './dummy-port.ts';
+import { FrameBuffers } from './frame-buffers.ts';
+import { Loop } from './loop.ts';
+import { PacketPlainPort } from './packet-plain-port.ts';
+import { PacketPort } from './packet-port.ts';
+import { RingReader, RingWriter } from './ring.ts';
+import { Shared } from './shared.ts';
+import { TapPort } from './tap-port.ts';
+
+/** Commands carried out before packets get their turn. */
+const COMMANDS_PER_TURN = 256;
+
+function start(data: WorkerStart, post: (message: WorkerMessage) => void): void {
+  const control = new Int32Array(data.control);
+  const commands = new RingReader(data.commands);
+  const records = new RingWriter(data.records);
+  const shared = new Shared(data.shared);
+  const region = mappedRegion(data.regionBytes);
+  const buffers = new FrameBuffers(region);
+  // One for all dummy ports: a batch is done with before the next port receives.
+  const dummyMemory = region.allocate(DUMMY_MEMORY_BYTES);
+  const doorbell = new Doorbell(data.doorbellFd);
+  const originMs = performance.timeOrigin - data.timeOriginMs;
+  const devices = new Map<number, DevicePort>();
+  const dummies = new Map<number, DummyPort>();
+  let unreported = false;
+
+  const core = new DatapathCore(
+    region,
+    shared,
+    upcall,
+    () => Math.floor(performance.now() + originMs),
+    data.seed,
+  );
+  const loop = new Loop(
+    core,
+    doorbell,
+    {
+      waiting: () => !commands.isEmpty(),
+      take: takeCommands,
+      report,
+      setSleeping: (sleeping) => {
+        Atomics.store(control, Control.SLEEPING, sleeping ? 1 : 0);
+      },
+    },
+    () => performance.now(),
+  );
+  loop.run();
+  for (const port of [...devices.values(), ...dummies.values()]) port.close();
+  region.close();
+
+  function upcall(
+    batch: Batch,
+    p: number,
+    reason: number,
+    userspaceReason: number,
+    cookieHigh: number,
+    cookieLow: number,
+  ): boolean {
+    const length = batch.length[p];
+    let at = records.reserve(9 + DP_WORDS + wordsOf(length));
+    if (at < 0) return false;
+    const words = records.words;
+    words[at++] = RecordKind.UPCALL;
+    words[at++] = reason;
+    words[at++] = userspaceReason;
+    words[at++] = cookieHigh;
+    words[at++] = cookieLow;
+    words[at++] = length;
+    words[at++] = batch.offloadFlags[p] | (batch.gsoType[p] << 8) | (batch.gsoSize[p] << 16);
+    words[at++] = batch.headerBytes[p] | (batch.csumStart[p] << 16);
+    words[at++] = batch.csumOffset[p];
+    const key = p * DP_WORDS;
+    for (let i = 0; i < DP_WORDS; i++) words[at++] = batch.keys[key + i];
+    const from = batch.start[p];
+    records.bytes.set(region.bytes.subarray(from, from + length), at * 4);
+    records.publish();
+    unreported = true;
+    return true;
+  }
+
+  /** A dummy port's frame goes to the main thread; lost when that is far behind, as on a full wire. */
+  function transmit(portNo: number, frame: Uint8Array, offload: FrameOffload): void {
+    const at = records.reserve(3 + OFFLOAD_WORDS + wordsOf(frame.length));
+    if (at < 0) return;
+    const words = records.words;
+    words[at] = RecordKind.TRANSMIT;
+    words[at + 1] = portNo;
+    words[at + 2] = frame.length;
+    writeOffload(words, at + 3, offload);
+    records.bytes.set(frame, (at + 3 + OFFLOAD_WORDS) * 4);
+    records.publish();
+    unreported = true;
+  }
+
+  function report(): void {
+    if (!unreported) return;
+    unreported = false;
+    if (Atomics.exchange(control, Control.ARMED, 0) === 1) post({ kind: 'records' });
+  }
+
+  function takeCommands(): void {
+    let executed = false;
+    for (let n = 0; n < COMMANDS_PER_TURN; n++) {
+      const at = commands.next();
+      if (at < 0) break;
+      executed = carryOut(at) || executed;
+    }
+    if (executed) core.flush();
+    commands.release();
+    if (Atomics.load(control, Control.WANTS_ROOM) === 1) {
+      if (Atomics.exchange(control, Control.WANTS_ROOM, 0) === 1) post({ kind: 'room' });
+    }
+  }
+
+  /** True when frames were executed and wait to be flushed. */
+  function carryOut(at: number): boolean {
+    const words = commands.words;
+    switch (words[at]) {
+      case CommandKind.PUT_FLOW: {
+        const n = words[at + 2];
+        const match = at + 4;
+        const program = match + 3 * n;
+        core.putFlow(
+          words[at + 1],
+          {
+            words: words.subarray(match, match + n),
+            values: words.subarray(match + n, match + 2 * n),
+            masks: words.subarray(match + 2 * n, program),
+          },
+          words.slice(program, program + words[at + 3]),
+        );
+        return false;
+      }
+      case CommandKind.REMOVE_FLOW:
+        core.removeFlow(words[at + 1]);
+        return false;
+      case CommandKind.EXECUTE: {
+        const key = at + 3 + OFFLOAD_WORDS;
+        const program = key + DP_WORDS;
+        const frame = (program + words[at + 2 + OFFLOAD_WORDS]) * 4;
+        core.execute(
+          commands.bytes.subarray(frame, frame + words[at + 1]),
+          readOffload(words, at + 2),
+          new Uint32Array(words.buffer, key * 4, DP_WORDS),
+          words.subarray(program, program + words[at + 2 + OFFLOAD_WORDS]),
+        );
+        return true;
+      }
+      case CommandKind.ADD_PORT: {
+        const bytes = commands.bytes.slice((at + 3) * 4, (at + 3) * 4 + words[at + 2]);
+        answer(words[at + 1], () => addPort(JSON.parse(new TextDecoder().decode(bytes))));
+        return false;
+      }
+      case CommandKind.REMOVE_PORT:
+        answer(words[at + 1], () => removePort(words[at + 2]));
+        return false;
+      case CommandKind.SET_MTU:
+        core.setMtu(words[at + 1] as PortNo, words[at + 2]);
+        return false;
+      case CommandKind.BARRIER:
+        core.flush();
+        post({ kind: 'done', sequence: words[at + 1] });
+        return false;
+      case CommandKind.INJECT: {
+        const port = dummies.get(words[at + 1]);
+        if (port === undefined) return false;
+        const frame = (at + 3 + OFFLOAD_WORDS) * 4;
+        const bytes = commands.bytes.subarray(frame, frame + words[at + 2]);
+        // Commands keep their order: what execute() queued leaves before this frame is looked at.
+        core.flush();
+        if (port.inject(bytes, readOffload(words, at + 3))) while (core.poll(port) > 0);
+        return false;
+      }
+      case CommandKind.STOP:
+        loop.stop();
+        return false;
+      default:
+        throw new Error(`unknown command ${words[at]}`);
+    }
+  }
+
+  /** Reports the outcome of a command that somebody waits for. */
+  function answer(sequence: number, command: () => void): void {
+    let error: string | undefined;
+    try {
+      command();
+    } catch (failure) {
+      error = failure instanceof Error ? failure.message : String(failure);
+    }
+    post(error === undefined ? { kind: 'done', sequence } : { kind: 'done', sequence, error });
+  }
+
+  function addPort({ port, name, spec }: AddPort): void {
+    const portNo = port as PortNo;
+    if (core.port(portNo) !== undefined) throw new Error(`port ${port} is in use`);
+    if (spec.kind === 'dummy') {
+      const dummy = new DummyPort(region, shared, dummyMemory, portNo, name, spec.mtu);
+      dummy.onTransmit = (frame, offload) => transmit(port, frame, offload);
+      dummies.set(port, dummy);
+      core.attach(dummy);
+      return;
+    }
+    const device =
+      spec.kind === 'packet'
+        ? new PacketPort(portNo, name, spec, region, buffers, shared)
+        : spec.kind === 'packet-plain'
+          ? new PacketPlainPort(portNo, name, spec, region, buffers, shared)
+          : new TapPort(portNo, name, spec, region, buffers, shared);
+    try {
+      loop.addPort(device);
+    } catch (failure) {
+      device.close();
+      throw failure;
+    }
+    devices.set(port, device);
+    core.attach(device);
+  }
+
+  function removePort(portNo: number): void {
+    const device = devices.get(portNo);
+    if (device !== undefined) loop.removePort(device);
+    core.detach(portNo as PortNo)?.close();
+    devices.delete(portNo);
+    dummies.delete(portNo);
+  }
+}
+
+if (parentPort === null) throw new Error('this file is a worker: WorkerDatapath starts it');
+const port = parentPort;
+start(workerData as WorkerStart, (message) => port.postMessage(message));
