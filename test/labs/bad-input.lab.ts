@@ -15,11 +15,15 @@ describe.sequential('bad input', () => {
   let vswitch: Switch;
   let pid = 0;
 
-  const step = (name: string, body: () => Promise<void>) =>
-    it(name, async () => {
-      onTestFailed(async () => console.error(await vswitch.post()));
-      await body();
-    }, 90_000);
+  const step = (name: string, body: () => Promise<void>, when = true) =>
+    it.runIf(when)(
+      name,
+      async () => {
+        onTestFailed(async () => console.error(await vswitch.post()));
+        await body();
+      },
+      90_000,
+    );
 
   const hosts = async (): Promise<boolean> => pingsWithin(machine, 'h1', '10.0.0.2', 10_000);
 
@@ -175,56 +179,67 @@ describe.sequential('bad input', () => {
     await machine.until('ovs-vsctl get interface port2 ofport', (out) => Number(out) > 0, 5000);
   });
 
-  step('the database server is killed and restarted: traffic goes on, changes arrive', async () => {
-    await vswitch.killDatabase();
-    expect(await hosts()).toBe(true);
-    await vswitch.startDatabase();
-    await machine.sh('ovs-vsctl --timeout=15 set port port1 tag=7');
-    expect(await pings(machine, 'h1', '10.0.0.2')).toBe(false);
-    await machine.sh('ovs-vsctl --timeout=15 clear port port1 tag');
-  });
+  // Open vSwitch's userspace datapath forwards nothing as long as it does not hold its database lock.
+  const notReference = !isReference();
 
-  step('a database server that answers garbage is survived', async () => {
-    await vswitch.killDatabase();
-    const garbage = [
-      'not json at all',
-      '{"id":0,"result":[[[[',
-      '[1,2,3]'.repeat(1000),
-      '\u0000\u0001\u0002',
-      '{"id":"x","method":"update3","params":[1,2,3]}',
-    ];
-    const script = `
+  const databaseIsBack = async (): Promise<void> => {
+    await vswitch.startDatabase();
+    await machine.sh('ovs-vsctl --timeout=20 set port port1 tag=7');
+    expect(await pings(machine, 'h1', '10.0.0.2')).toBe(false);
+    await machine.sh('ovs-vsctl --timeout=20 clear port port1 tag');
+  };
+
+  step(
+    'the database server is killed and restarted: traffic goes on, changes arrive',
+    async () => {
+      await vswitch.killDatabase();
+      expect(await hosts()).toBe(true);
+      await databaseIsBack();
+    },
+    notReference,
+  );
+
+  step(
+    'a database server that answers garbage is survived',
+    async () => {
+      await vswitch.killDatabase();
+      const garbage = [
+        'not json at all',
+        '{"id":0,"result":[[[[',
+        '[1,2,3]'.repeat(1000),
+        '\u0000\u0001\u0002',
+        '{"id":"x","method":"update3","params":[1,2,3]}',
+      ];
+      const script = `
       let n = 0;
       require('node:net').createServer((s) => {
         s.on('error', () => {});
         s.write(${JSON.stringify(garbage)}[n++ % ${garbage.length}]);
         setTimeout(() => s.destroy(), 100);
       }).listen('/run/openvswitch/db.sock');`;
-    await machine.sh('cat > /run/liar.cjs; rm -f /run/openvswitch/db.sock', { input: script });
-    const liar = machine.start(
-      `sh -c 'echo $$ > /run/liar.pid; exec ${process.execPath} /run/liar.cjs'`,
-    );
-    await sleep(4000);
-    expect(vswitch.running()).toBe(true);
-    expect(await hosts()).toBe(true);
-    await machine.sh('kill $(cat /run/liar.pid)');
-    await liar.ended;
-    await machine.sh('rm -f /run/openvswitch/db.sock');
-    await vswitch.startDatabase();
-    await machine.sh('ovs-vsctl --timeout=20 set port port1 tag=7');
-    expect(await pings(machine, 'h1', '10.0.0.2')).toBe(false);
-    await machine.sh('ovs-vsctl --timeout=20 clear port port1 tag');
-  });
+      await machine.sh('cat > /run/liar.cjs; rm -f /run/openvswitch/db.sock', { input: script });
+      const liar = machine.start(
+        `sh -c 'echo $$ > /run/liar.pid; exec ${process.execPath} /run/liar.cjs'`,
+      );
+      await sleep(4000);
+      expect(vswitch.running()).toBe(true);
+      expect(await hosts()).toBe(true);
+      await machine.sh('kill $(cat /run/liar.pid)');
+      await liar.ended;
+      await machine.sh('rm -f /run/openvswitch/db.sock');
+      await databaseIsBack();
+    },
+    notReference,
+  );
 
   step('a daemon that was killed is back by a restart on the same database', async () => {
-    const before = await machine.sh('ovs-vsctl --columns=name,ofport list interface');
     await vswitch.kill('KILL');
     await vswitch.startDaemon();
     pid = await vswitch.daemonPid();
     expect(await hosts()).toBe(true);
     await machine.until(
-      'ovs-vsctl --columns=name,ofport list interface',
-      (out) => out.trim().length === before.trim().length,
+      'ovs-vsctl --bare --columns=name find interface ofport=-1',
+      (out) => out.trim() === '',
     );
     await machine.sh('ip link show br0');
   });
