@@ -113,9 +113,9 @@ export function formatTime(template: string, wallMs: number, utc: boolean): stri
 /** Compiles a pattern. An escape that is not known shows nothing, as in the original. */
 export function compilePattern(pattern: string, origin: LogOrigin): LogFormat {
   const parts: LogFormat[] = [];
-  const escape = /%(-)?(0)?(\d+)?(?:([dD])\{([^}]*)\}|(.))/gs;
+  const escapes = /%(-)?(0)?(\d+)?(?:([dD])\{([^}]*)\}|(.))/gs;
   let at = 0;
-  for (const found of pattern.matchAll(escape)) {
+  for (const found of pattern.matchAll(escapes)) {
     const literal = pattern.slice(at, found.index);
     if (literal !== '') parts.push(() => literal);
     at = found.index + found[0].length;
