@@ -80,7 +80,11 @@ export const defaultVlanMode = (tag: number | null): VlanMode =>
   tag === null ? 'trunk' : 'access';
 
 function trunks(s: VlanSettings, vid: number): boolean {
-  if (s.mode !== 'trunk' && vid === s.tag) return true;
+  if (s.mode !== 'trunk') {
+    // A native port always trunks its native VLAN, and never VLAN 0 besides: that is the native one.
+    if (vid === s.tag) return true;
+    if (vid === 0) return false;
+  }
   return s.trunks === null || s.trunks.has(vid);
 }
 
@@ -107,7 +111,8 @@ export function refusal(s: VlanSettings, portName: string, tag: number): string 
 /** The VLANs of an admitted frame with these tag words (VLAN0, VLAN1; 0 for a tag beyond the VLAN limit). */
 export function inputVlans(s: VlanSettings, tag0: number, tag1: number): Vlans {
   const outer = withoutCfi(tag0);
-  const inner = withoutCfi(tag1);
+  // The inner tag keeps its CFI bit: nobody looked at it, so it stays as it is even if all else in it is 0.
+  const inner = tag1;
   const tpid = tpidOf(outer) || TPID_8021Q;
   switch (s.mode) {
     case 'access':
@@ -146,7 +151,8 @@ export function outputTags(s: VlanSettings, vlans: Vlans, pcp: number): number[]
   let { outer, inner, deeper } = vlans;
   if (s.mode === 'access') {
     outer = 0;
-    inner = 0;
+    // A priority tag says nothing there; a customer's tag must reach the other side.
+    if (vidOf(inner) === 0) inner = 0;
   } else if (
     s.mode === 'dot1q-tunnel' ||
     (s.mode === 'native-untagged' && vidOf(outer) === s.tag)

@@ -36,6 +36,8 @@ export function normal(ctx: XlateContext): void {
   const { flow, mask } = ctx;
   mask[ETH_DST] = mask[ETH_DST_SRC] = mask[ETH_SRC] = 0xffffffff;
   ctx.consultTag(0, VID_MASK | VLAN_CFI);
+  // Where a second tag is told apart, ports carry, expose and drop frames by it in many ways.
+  ctx.consultTag(1, 0xffffffff);
 
   const bridge = ctx.inPort.bridge;
   const bundle = ctx.inPort.bundle;
@@ -84,10 +86,6 @@ export function normal(ctx: XlateContext): void {
     ctx.note?.('     -> no learned MAC for destination, flooding');
     for (const other of bridge.bundles()) {
       if (other === bundle) continue;
-      if (other.vlan.mode === 'access' || other.vlan.mode === 'dot1q-tunnel') {
-        // Whether it carries the frame hangs on the inner VID, too.
-        consultInner(ctx);
-      }
       if (carries(other.vlan, vlans)) outputBundle(ctx, bundle, other, vlans);
       if (ctx.error !== null) return;
     }
@@ -99,11 +97,6 @@ export function normal(ctx: XlateContext): void {
   }
   ctx.note?.('     -> forwarding to learned port');
   outputBundle(ctx, bundle, entry.owner, vlans);
-}
-
-/** The tag inside the VLAN tag: the second one, or the first behind a tunnel port, which is consulted. */
-function consultInner(ctx: XlateContext): void {
-  ctx.consultTag(1, VID_MASK | VLAN_CFI);
 }
 
 function outputBundle(ctx: XlateContext, from: Bundle, to: Bundle, vlans: Vlans): void {
@@ -119,13 +112,9 @@ function outputBundle(ctx: XlateContext, from: Bundle, to: Bundle, vlans: Vlans)
   const pcp = ctx.tags.length > 0 ? ctx.tags[0] & PCP_MASK : 0;
   const before = ctx.tags;
   const tags = outputTags(to.vlan, vlans, pcp);
+  // A priority tag takes its PCP from the tag that came in.
   const exactly = to.vlan.priorityTags !== 'no' && tags.join() !== before.join();
-  if (exactly) {
-    ctx.consultTag(0, 0xffffffff);
-    ctx.consultTag(1, 0xffffffff);
-  }
-  // An exposed inner tag goes out or not by its PCP when its VID is 0.
-  if (before.length > 1 && vidOf(before[1]) === 0) ctx.consultTag(1, 0xffffffff);
+  if (exactly) ctx.consultTag(0, 0xffffffff);
   ctx.setTags(tags);
   outputPort(ctx, member, exactly);
   ctx.setTags(before);
