@@ -113,8 +113,8 @@ function outputBundle(ctx: XlateContext, from: Bundle, to: Bundle, vlans: Vlans)
   const before = ctx.tags;
   const tags = outputTags(to.vlan, vlans, pcp);
   // A priority tag takes its PCP from the tag that came in.
-  const exactly = to.vlan.priorityTags !== 'no' && tags.join() !== before.join();
-  if (exactly) ctx.consultTag(0, 0xffffffff);
+  const exactly = to.vlan.priorityTags !== 'no';
+  if (exactly) ctx.consultTag(0, PCP_MASK);
   ctx.setTags(tags);
   outputPort(ctx, member, exactly);
   ctx.setTags(before);
