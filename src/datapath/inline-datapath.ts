@@ -192,8 +192,8 @@ export class InlineDatapath implements Datapath {
     this.upcalls.push({
       reason,
       userspaceReason,
-      cookieHigh,
-      cookieLow,
+      cookieHigh: cookieHigh >>> 0,
+      cookieLow: cookieLow >>> 0,
       key: batch.keys.slice(p * DP_WORDS, (p + 1) * DP_WORDS),
       frame: this.region.bytes.slice(start, start + length),
       frameBytes: length,
