@@ -38,9 +38,3 @@ export function addressFromUuid(uuid: string): bigint {
 export function datapathIdText(configured: bigint | null, mac: bigint): string {
   return (configured ?? mac).toString(16).padStart(16, '0');
 }
-
-/** `aa:bb:cc:dd:ee:ff`. */
-export function macText(mac: bigint): string {
-  const digits = mac.toString(16).padStart(12, '0');
-  return digits.replace(/(..)(?!$)/g, '$1:');
-}

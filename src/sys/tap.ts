@@ -1,9 +1,10 @@
 /**
  * TAP devices that the daemon owns (tuntap.rst, if_tun.h).
  *
- * Not persistent: the device lives as long as its descriptor, so a killed daemon leaves none behind. The
- * descriptor stays with the device when that moves to another network namespace. Every frame carries a
- * virtio-net header, so that the kernel may hand over partial checksums and super-frames and take them back.
+ * Persistent: a device, its addresses and the namespace it was moved to outlive a killed daemon, and the next one
+ * attaches to it again. The descriptor stays with the device when that moves to another network namespace. Every
+ * frame carries a virtio-net header, so that the kernel may hand over partial checksums and super-frames and take
+ * them back.
  */
 import { openSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -12,6 +13,8 @@ import { closeDescriptor } from './packet-socket.ts';
 import { SystemError } from './system-error.ts';
 
 const TUNSETIFF = 0x400454ca;
+const TUNGETIFF = 0x800454d2;
+const TUNSETPERSIST = 0x400454cb;
 const TUNSETOFFLOAD = 0x400454d0;
 const TUNSETVNETHDRSZ = 0x400454d8;
 
@@ -46,8 +49,10 @@ export interface TapOptions {
   name: string;
   /** MTU that the device will have; setting it on the device is rtnetlink's work. */
   mtu: number;
-  /** Also attach to a TAP that exists and that nobody has open (`ip tuntap add`). */
+  /** Also attach to a TAP that exists and that nobody has open (`ip tuntap add`, or one that a killed daemon left). */
   adopt?: boolean;
+  /** Runs the opening of the clone device, in the network namespace where the TAP is to be; by default in ours. */
+  within?: (open: () => number) => number;
 }
 
 /** Creates the device. Rejects with an Error that says what to do about it. */
@@ -55,7 +60,8 @@ export async function openTap(options: TapOptions): Promise<TapDevice> {
   const { name, mtu } = options;
   const problem = nameProblem(name);
   if (problem) throw new Error(`${name}: ${problem}`);
-  const fd = openCloneDevice(name);
+  const open = () => openCloneDevice(name);
+  const fd = options.within === undefined ? open() : options.within(open);
   try {
     const request = new Uint8Array(new ArrayBuffer(IFREQ_BYTES));
     new TextEncoder().encodeInto(name, request);
@@ -75,6 +81,16 @@ export async function openTap(options: TapOptions): Promise<TapDevice> {
     await closeDescriptor(fd);
     throw failure;
   }
+}
+
+/** False once the device behind the descriptor was deleted; true in whatever namespace it lives. */
+export function isTapAlive(fd: number): boolean {
+  return ioctl(fd, TUNGETIFF, addressOf(new Uint8Array(new ArrayBuffer(IFREQ_BYTES)))) >= 0;
+}
+
+/** Whether the device stays when its descriptor is closed. */
+export function setTapPersistent(fd: number, persistent: boolean): void {
+  ioctl(fd, TUNSETPERSIST, persistent ? 1 : 0);
 }
 
 /** Why `name` cannot be a network device's name (dev_valid_name in the kernel); null when it can. */

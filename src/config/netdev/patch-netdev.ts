@@ -5,8 +5,8 @@
 import type { WantedInterface } from '../wanted.ts';
 import { type Netdev, NetdevError } from './netdev.ts';
 
-/** `random` gives the made-up MAC address that Open vSwitch reports for a device without one. */
-export async function openPatch(want: WantedInterface, randomMac: () => bigint): Promise<Netdev> {
+/** `mac`: the made-up address to report, 48 bits. */
+export async function openPatch(want: WantedInterface, mac: bigint): Promise<Netdev> {
   const peer = want.options.peer;
   if (peer === undefined || peer === '') {
     throw new NetdevError(`${want.name}: patch type requires valid 'peer' argument`);
@@ -14,7 +14,6 @@ export async function openPatch(want: WantedInterface, randomMac: () => bigint):
   if (peer === want.name) {
     throw new NetdevError(`${want.name}: patch peer must not be self`);
   }
-  const mac = randomMac();
   return {
     name: want.name,
     typeText: 'patch',

@@ -1,0 +1,369 @@
+/**
+ * Carries the steps of a plan out, and knows what runs.
+ *
+ * Devices are opened at the same time, and given to their bridges in the order of the plan, so that port numbers do not depend
+ * on which device was quicker. A device that cannot be had leaves its reason in `failures`, and nothing else is disturbed.
+ */
+import type { Datapath, PortNo } from '../datapath/datapath.ts';
+import { OFPP_LOCAL, type OfPort } from '../flowtable/of-port.ts';
+import type { Bridge, DatapathType } from '../ofproto/bridge.ts';
+import type { BundleSettings } from '../ofproto/bundle.ts';
+import type { Switch } from '../ofproto/switch.ts';
+import type { Logger } from '../util/logger.ts';
+import { addressFromUuid, datapathIdText, localAddress } from './local-address.ts';
+import type { FrameGate } from './netdev/dummy-netdev.ts';
+import type { Netdev, NetdevStatus } from './netdev/netdev.ts';
+import {
+  bridgeIdentity,
+  interfaceIdentity,
+  type RunningBridgeView,
+  type RunningInterfaceView,
+  type Step,
+} from './plan.ts';
+import type { PortAllocator } from './port-allocator.ts';
+import type { WantedBridge, WantedInterface, WantedPort } from './wanted.ts';
+
+/** A datapath with the switch over it: one for real devices, one for dummies. */
+export interface Fabric {
+  readonly datapath: Datapath;
+  readonly switch: Switch;
+  readonly portNumbers: PortAllocator;
+  /** Where dummy devices exchange frames. */
+  readonly gate: FrameGate;
+}
+
+export interface ApplyDeps {
+  readonly fabricOf: (datapathType: string) => Fabric;
+  /** Opens the device of an interface; rejects with a NetdevError. */
+  readonly open: (want: WantedInterface, fabric: Fabric) => Promise<Netdev>;
+  readonly log: Logger;
+  /** Rate-limited logger of device troubles (module netdev). */
+  readonly deviceLog: Logger;
+}
+
+/** An interface that runs. */
+export class InterfaceEntry {
+  want: WantedInterface;
+  readonly netdev: Netdev;
+  readonly portNo: PortNo | null;
+  readonly ofPort: OfPort;
+  /** What the device last said. */
+  status: NetdevStatus;
+  /** MTU that the datapath enforces. */
+  datapathMtu: number;
+
+  constructor(want: WantedInterface, netdev: Netdev, portNo: PortNo | null, ofPort: OfPort) {
+    this.want = want;
+    this.netdev = netdev;
+    this.portNo = portNo;
+    this.ofPort = ofPort;
+    this.status = netdev.status();
+    this.datapathMtu = netdev.spec?.mtu ?? 0;
+  }
+}
+
+/** A bridge that runs. */
+export class BridgeEntry implements RunningBridgeView {
+  want: WantedBridge;
+  readonly bridge: Bridge;
+  readonly fabric: Fabric;
+  settings: string;
+  readonly entries = new Map<string, InterfaceEntry>();
+  readonly bundles = new Map<string, { settings: BundleSettings; members: string[] }>();
+  /** Numbers of interfaces whose devices went away: they come back under them. */
+  readonly formerNumbers = new Map<string, OfPort>();
+  datapathId = '';
+  /** The MTU that internal ports follow, bytes. */
+  commonMtu = 1500;
+
+  constructor(want: WantedBridge, bridge: Bridge, fabric: Fabric) {
+    this.want = want;
+    this.bridge = bridge;
+    this.fabric = fabric;
+    this.settings = bridgeIdentity(want);
+  }
+
+  get datapathType(): string {
+    return this.bridge.datapathType;
+  }
+
+  get interfaces(): ReadonlyMap<string, RunningInterfaceView> {
+    const views = new Map<string, RunningInterfaceView>();
+    for (const [name, entry] of this.entries) {
+      views.set(name, {
+        identity: interfaceIdentity(entry.want),
+        current: entry.netdev.current(),
+      });
+    }
+    return views;
+  }
+}
+
+export class Applier {
+  readonly running = new Map<string, BridgeEntry>();
+  /** Why an interface has no device, by interface name. */
+  readonly failures = new Map<string, string>();
+  private readonly deps: ApplyDeps;
+  /** Devices being closed, by name: a new one of that name waits. */
+  private readonly closing = new Map<string, Promise<void>>();
+
+  constructor(deps: ApplyDeps) {
+    this.deps = deps;
+  }
+
+  /** Carries all steps out; resolves when the datapath has the ports. Failures of devices are in `failures`. */
+  async apply(steps: readonly Step[]): Promise<void> {
+    for (const step of steps) {
+      if (step.kind === 'remove-interface')
+        this.removeInterface(step.bridge, step.name, step.forget);
+      else if (step.kind === 'remove-bundle') this.removeBundle(step.bridge, step.name);
+      else if (step.kind === 'remove-bridge') this.removeBridge(step.name);
+      else if (step.kind === 'add-bridge') this.addBridge(step.want);
+      else if (step.kind === 'configure-bridge') this.configureBridge(step.want);
+    }
+    const additions = steps.filter((step) => step.kind === 'add-interface');
+    const devices = await Promise.all(
+      additions.map((step) => this.openDevice(step.bridge, step.want)),
+    );
+    additions.forEach((step, i) => {
+      const device = devices[i];
+      if (device !== null) this.addInterface(step.bridge, step.want, device);
+    });
+    for (const step of steps)
+      if (step.kind === 'set-bundle') this.setBundle(step.bridge, step.want);
+  }
+
+  /** Resolves when every device given up is closed: its name is free again. */
+  async closed(): Promise<void> {
+    await Promise.all(this.closing.values());
+  }
+
+  private entry(bridge: string): BridgeEntry {
+    const entry = this.running.get(bridge);
+    if (entry === undefined) throw new Error(`plan names bridge ${bridge}, which does not run`);
+    return entry;
+  }
+
+  private removeInterface(bridgeName: string, name: string, forget: boolean): void {
+    const { entries, bridge, fabric, formerNumbers } = this.entry(bridgeName);
+    const entry = entries.get(name);
+    if (entry === undefined) return;
+    entries.delete(name);
+    bridge.removePort(entry.ofPort);
+    if (forget) formerNumbers.delete(name);
+    else formerNumbers.set(name, entry.ofPort);
+    const { portNo, netdev } = entry;
+    const closing = this.release(fabric, portNo, netdev, forget).then(() => {
+      if (this.closing.get(name) === closing) this.closing.delete(name);
+    });
+    this.closing.set(name, closing);
+    this.deps.log.info(`bridge ${bridgeName}: deleted interface ${name} on port ${entry.ofPort}`);
+  }
+
+  private async release(
+    fabric: Fabric,
+    portNo: PortNo | null,
+    netdev: Netdev,
+    remove: boolean,
+  ): Promise<void> {
+    try {
+      if (portNo !== null) {
+        await fabric.datapath.removePort(portNo);
+        fabric.portNumbers.release(portNo);
+      }
+      await netdev.close(remove);
+    } catch (failure) {
+      this.deps.deviceLog.warn(`${netdev.name}: ${(failure as Error).message}`);
+    }
+  }
+
+  private removeBundle(bridgeName: string, name: string): void {
+    const { bridge, bundles } = this.entry(bridgeName);
+    bridge.removeBundle(name);
+    bundles.delete(name);
+  }
+
+  private removeBridge(name: string): void {
+    const { fabric } = this.entry(name);
+    fabric.switch.removeBridge(name);
+    this.running.delete(name);
+  }
+
+  private addBridge(want: WantedBridge): void {
+    const fabric = this.deps.fabricOf(want.datapathType);
+    const bridge = fabric.switch.addBridge({
+      name: want.name,
+      datapathType: want.datapathType as DatapathType,
+      ...bridgeSettings(want),
+    });
+    this.running.set(want.name, new BridgeEntry(want, bridge, fabric));
+  }
+
+  private configureBridge(want: WantedBridge): void {
+    const entry = this.entry(want.name);
+    entry.bridge.configure(bridgeSettings(want));
+    entry.settings = bridgeIdentity(want);
+  }
+
+  /** Opens the device and gives it to the datapath. Null when that failed. */
+  private async openDevice(
+    bridgeName: string,
+    want: WantedInterface,
+  ): Promise<{ netdev: Netdev; portNo: PortNo | null } | null> {
+    const { fabric } = this.entry(bridgeName);
+    let netdev: Netdev | null = null;
+    let portNo: PortNo | null = null;
+    try {
+      await this.closing.get(want.name);
+      netdev = await this.deps.open(want, fabric);
+      if (netdev.spec !== null) {
+        portNo = fabric.portNumbers.allocate(want.name);
+        await fabric.datapath.addPort(portNo, want.name, netdev.spec);
+        netdev.attached?.(portNo);
+      }
+      this.failures.delete(want.name);
+      return { netdev, portNo };
+    } catch (failure) {
+      this.fail(want, (failure as Error).message);
+      if (portNo !== null) fabric.portNumbers.release(portNo);
+      await netdev?.close(true);
+      return null;
+    }
+  }
+
+  /** Notes a failure; logs it when it is news. */
+  private fail(want: WantedInterface, message: string): void {
+    if (this.failures.get(want.name) !== message) this.deps.deviceLog.warn(message);
+    this.failures.set(want.name, message);
+  }
+
+  private addInterface(
+    bridgeName: string,
+    want: WantedInterface,
+    device: { netdev: Netdev; portNo: PortNo | null },
+  ): void {
+    const { bridge, entries, formerNumbers, fabric } = this.entry(bridgeName);
+    const { netdev, portNo } = device;
+    const requested =
+      want.ofportRequest ?? formerNumbers.get(want.name) ?? want.previousOfport ?? null;
+    let ofPort: OfPort;
+    try {
+      ofPort = bridge.addPort({
+        name: want.name,
+        type: netdev.typeText,
+        portNo,
+        requestedOfPort: requested,
+        patchPeer: want.type === 'patch' ? (want.options.peer ?? null) : null,
+      });
+    } catch (failure) {
+      this.fail(want, (failure as Error).message);
+      void this.release(fabric, portNo, netdev, true);
+      return;
+    }
+    formerNumbers.delete(want.name);
+    entries.set(want.name, new InterfaceEntry(want, netdev, portNo, ofPort));
+    this.deps.log.info(`bridge ${bridgeName}: added interface ${want.name} on port ${ofPort}`);
+  }
+
+  private setBundle(bridgeName: string, want: WantedPort): void {
+    const { bridge, bundles, entries } = this.entry(bridgeName);
+    const ports = want.interfaces
+      .map((iface) => entries.get(iface.name)?.ofPort)
+      .filter((port) => port !== undefined);
+    bridge.setBundle(want.name, { ports, ...want.settings });
+    const members = want.interfaces.filter((iface) => iface.error === null).map((i) => i.name);
+    bundles.set(want.name, { settings: want.settings, members });
+  }
+
+  /**
+   * Brings what follows from several rows and devices in line: addresses, datapath ids, MTUs, port states. Idempotent, run after
+   * every change of the database or of a link.
+   */
+  settle(wanted: readonly WantedBridge[]): void {
+    for (const want of wanted) {
+      const entry = this.running.get(want.name);
+      if (entry === undefined) continue;
+      entry.want = want;
+      for (const iface of want.ports.flatMap((port) => port.interfaces)) {
+        const running = entry.entries.get(iface.name);
+        if (running !== undefined) running.want = iface;
+      }
+      for (const running of entry.entries.values()) running.status = running.netdev.status();
+      this.settleAddresses(entry);
+      this.settleMtu(entry);
+      for (const running of entry.entries.values()) {
+        running.status = running.netdev.status();
+        const { linkUp, adminUp } = running.status;
+        entry.bridge.setPortState(running.ofPort, linkUp !== false && adminUp !== false);
+      }
+    }
+  }
+
+  private settleAddresses(entry: BridgeEntry): void {
+    const { want, entries, bridge } = entry;
+    const lent: bigint[] = [];
+    for (const { netdev, status } of entries.values()) {
+      if (netdev.typeText === 'system' && status.mac !== null) lent.push(status.mac);
+    }
+    const local = [...entries.values()].find((running) => running.ofPort === OFPP_LOCAL);
+    const fallback = local?.status.mac ?? addressFromUuid(want.uuid);
+    const mac = localAddress(want.hwaddr, lent, fallback);
+    for (const running of entries.values()) {
+      const address = running === local ? mac : running.want.mac;
+      if (address === null || running.status.mac === address || running.netdev.ifindex < 0)
+        continue;
+      if (running !== local && running.netdev.typeText === 'system') continue;
+      this.change(running, () => running.netdev.setMac(address));
+    }
+    const id = datapathIdText(want.datapathId, mac);
+    if (id === entry.datapathId) return;
+    entry.datapathId = id;
+    bridge.configure({ datapathId: id });
+    this.deps.log.info(`bridge ${want.name}: using datapath ID ${id}`);
+  }
+
+  /**
+   * `mtu_request` where there is one; other internal ports follow the smallest MTU among the bridge's devices, unless somebody
+   * gave them one of their own.
+   */
+  private settleMtu(entry: BridgeEntry): void {
+    const devices = [...entry.entries.values()];
+    const mtus = devices
+      .filter(({ netdev, status }) => netdev.typeText === 'system' && status.mtu !== null)
+      .map(({ status }) => status.mtu as number);
+    const common = mtus.length > 0 ? Math.min(...mtus) : 1500;
+    for (const running of devices) {
+      const { want, status, netdev } = running;
+      const follows = want.type === 'internal' && status.mtu === entry.commonMtu;
+      const mtu = want.mtuRequest ?? (follows ? common : null);
+      if (mtu !== null && status.mtu !== null && status.mtu !== mtu) {
+        this.change(running, () => netdev.setMtu(mtu));
+      }
+      const now = netdev.status().mtu;
+      if (running.portNo !== null && now !== null && now !== running.datapathMtu) {
+        running.datapathMtu = now;
+        entry.fabric.datapath.setPortMtu(running.portNo, now);
+      }
+    }
+    entry.commonMtu = common;
+  }
+
+  /** Changes a device; a refusal is logged once for as long as it stays the same. */
+  private change(running: InterfaceEntry, act: () => void): void {
+    try {
+      act();
+    } catch (failure) {
+      this.deps.deviceLog.warn(`${running.want.name}: ${(failure as Error).message}`);
+    }
+  }
+}
+
+function bridgeSettings(want: WantedBridge) {
+  return {
+    macAgingMs: want.macAgingSeconds * 1000,
+    macTableSize: want.macTableSize,
+    forwardBpdu: want.forwardBpdu,
+    floodVlans: want.floodVlans,
+    failMode: want.failMode,
+  };
+}
