@@ -53,6 +53,14 @@ export const poll = libc.func('int poll(uintptr_t, uint64_t, int)');
 export const send = libc.func('int64_t send(int, uintptr_t, uintptr_t, int)');
 /** ssize_t recv(int sockfd, void buf[.len], size_t len, int flags) — recv(2) */
 export const recv = libc.func('int64_t recv(int, uintptr_t, uintptr_t, int)');
+/** int dup2(int oldfd, int newfd) — dup(2) */
+export const dup2 = libc.func('int dup2(int, int)');
+/** int socketpair(int domain, int type, int protocol, int sv[2]) — socketpair(2) */
+export const socketpair = libc.func('int socketpair(int, int, int, uintptr_t)');
+/** int connect(int sockfd, const struct sockaddr *addr, socklen_t addrlen) — connect(2) */
+export const connect = libc.func('int connect(int, uintptr_t, uint32_t)');
+/** int setns(int fd, int nstype) — setns(2) */
+export const setns = libc.func('int setns(int, int)');
 /** char *strerror(int errnum) — strerror(3) */
 export const strerror = libc.func('const char *strerror(int)');
 

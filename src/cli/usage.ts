@@ -1,0 +1,57 @@
+/** The texts of --help and --version. */
+import { PROGRAM_NAME, PROJECT_NAME, PROJECT_VERSION, VERSION_LINE } from '../util/version.ts';
+import type { Paths } from './options.ts';
+
+/** Scripts read the first line (`(Open vSwitch) X`), people the second. */
+export const versionText = (): string => `${VERSION_LINE}\n${PROJECT_NAME} ${PROJECT_VERSION}\n`;
+
+export function helpText(paths: Paths): string {
+  return `${PROGRAM_NAME}: ${PROJECT_NAME}, a userspace virtual switch that takes Open vSwitch's configuration
+usage: ${PROGRAM_NAME} [OPTIONS] [DATABASE]
+where DATABASE is a socket on which ovsdb-server is listening
+      (default: "unix:${paths.runDir}/db.sock").
+
+Ways to reach DATABASE:
+  unix:FILE               Unix domain socket named FILE
+  tcp:HOST:PORT           PORT at remote HOST
+  ssl:HOST:PORT           SSL PORT at remote HOST
+
+Keys and certificates (for SSL):
+  -p, --private-key=FILE  private key
+  -c, --certificate=FILE  certificate of the private key
+  -C, --ca-cert=FILE      certificate of the peer's authority
+  --bootstrap-ca-cert=FILE  the same, written at the first connection
+  --peer-ca-cert=FILE     certificate of an authority to hand to peers
+  --ssl-protocols=PROTOS  protocols to enable
+  --ssl-ciphers=CIPHERS   ciphers to enable
+
+As a daemon:
+  --detach                run in the background
+  --monitor               restart the daemon when it crashes
+  --user=USER[:GROUP]     run as this user and group
+  --no-chdir              stay in the current directory
+  --pidfile[=FILE]        create a pidfile (default: ${paths.runDir}/${PROGRAM_NAME}.pid)
+  --overwrite-pidfile     with --pidfile, start even if one is in use
+
+Logging:
+  -vSPEC, --verbose=SPEC  set logging levels
+  -v, --verbose           log everything
+  --log-file[=FILE]       log to FILE
+                          (default: ${paths.logDir}/${PROGRAM_NAME}.log)
+  --syslog-method=(libc|unix:file|udp:ip:port|null)
+                          how to reach the syslog daemon
+  --syslog-target=HOST:PORT  also send to HOST:PORT by UDP
+
+For tests:
+  --enable-dummy[=system|override]  devices and datapaths in memory
+  --disable-system        no devices of the host
+  --disable-system-route  no routes of the host
+  --dummy-numa=CORES      pretend these cores by socket
+
+Others:
+  --unixctl=SOCKET        control socket (default: ${paths.runDir}/${PROGRAM_NAME}.PID.ctl)
+  --mlockall              accepted; memory is not locked
+  -h, --help              show this text
+  -V, --version           show versions
+`;
+}
