@@ -16,6 +16,9 @@ export class FlowCache {
   private readonly freeIds: number[] = [];
   private nextId = 0;
   private readonly scratch: FlowStats = emptyStats();
+  /** Megaflows in slots used before, whose counters may still be those of the earlier one. */
+  private unsettled: Ukey[] = [];
+  private isSettling = false;
 
   constructor(datapath: Datapath, random32: () => number) {
     this.datapath = datapath;
@@ -39,7 +42,8 @@ export class FlowCache {
     nowMs: number,
     generation: number,
   ): Ukey | null {
-    const id = this.freeIds.pop() ?? (this.nextId < FLOW_SLOTS ? this.nextId++ : -1);
+    const reused = this.freeIds.pop();
+    const id = reused ?? (this.nextId < FLOW_SLOTS ? this.nextId++ : -1);
     if (id < 0) return null;
     const sparse = sparseKey(key);
     const ukey: Ukey = {
@@ -57,6 +61,7 @@ export class FlowCache {
       usedMs: 0,
       tcpFlags: 0,
       installed: true,
+      settled: reused === undefined,
     };
     this.ukeys.add(ukey);
     const hash = hashMatch(match);
@@ -64,7 +69,28 @@ export class FlowCache {
     if (list) list.push(ukey);
     else this.byMatch.set(hash, [ukey]);
     this.datapath.putFlow(id, match, program);
+    if (!ukey.settled) {
+      this.unsettled.push(ukey);
+      if (!this.isSettling) void this.settle();
+    }
     return ukey;
+  }
+
+  /** Counters of a slot start at zero when the datapath has carried putFlow out, not when it was given. */
+  private async settle(): Promise<void> {
+    this.isSettling = true;
+    try {
+      while (this.unsettled.length > 0) {
+        const now = this.unsettled;
+        this.unsettled = [];
+        await this.datapath.barrier();
+        for (const ukey of now) ukey.settled = true;
+      }
+    } catch {
+      // The datapath is closed or broken, which its owner learns by itself; nothing is counted any more.
+    } finally {
+      this.isSettling = false;
+    }
   }
 
   /** Gives a megaflow another program; its statistics go on. */

@@ -203,6 +203,7 @@ export class Revalidator {
    * a megaflow that is up to date: a stale one may name the wrong VLAN or port.
    */
   private pushStats(ukey: Ukey, now: number, isFresh: boolean): void {
+    if (!ukey.settled) return;
     const stats = this.deps.cache.stats(ukey);
     const packets = stats.packets - ukey.packets;
     const bytes = stats.bytes - ukey.bytes;

@@ -29,6 +29,8 @@ export interface Ukey {
   usedMs: number;
   tcpFlags: number;
   installed: boolean;
+  /** False until the counters of the slot are known to be this megaflow's. */
+  settled: boolean;
 }
 
 /** Keeps the words of a key that are not 0. */

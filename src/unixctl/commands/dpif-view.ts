@@ -1,0 +1,118 @@
+/**
+ * What the commands about datapaths have in common: the datapaths that users see (one per datapath_type in
+ * use, whoever carries it out) and the text of one megaflow.
+ */
+import type { Bridge } from '../../ofproto/bridge.ts';
+import type { Switch } from '../../ofproto/switch.ts';
+import { denseKey, type Ukey } from '../../ofproto/ukey.ts';
+import { DP_WORDS, FLOW_WORDS, IN_PORT } from '../../packet/key.ts';
+
+/** Texts of keys and programs, as the datapath's formatters make them. */
+export interface FlowText {
+  /** `recirc_id(0),in_port(1),...`. Dense words. `verbose` prints fully wildcarded fields as well. */
+  flow(key: Uint32Array, mask: Uint32Array, options: FlowTextOptions): string;
+  /** `push_vlan(vid=10,pcp=0),2`, `drop`. */
+  program(program: Int32Array, options: FlowTextOptions): string;
+}
+
+export interface FlowTextOptions {
+  readonly verbose: boolean;
+  /** Prints ports by name; null prints numbers. */
+  readonly portName: ((portNo: number) => string) | null;
+}
+
+export interface DatapathView {
+  /** `netdev@ovs-netdev` */
+  readonly name: string;
+  readonly switch: Switch;
+  /** Sorted by name. */
+  readonly bridges: readonly Bridge[];
+}
+
+/** Datapaths with at least one bridge, by name. */
+export function datapathViews(switches: readonly Switch[]): DatapathView[] {
+  const views = new Map<string, { name: string; switch: Switch; bridges: Bridge[] }>();
+  for (const one of switches) {
+    for (const bridge of one.bridges()) {
+      const name = `${bridge.datapathType}@ovs-${bridge.datapathType}`;
+      const view = views.get(name);
+      if (view) view.bridges.push(bridge);
+      else views.set(name, { name, switch: one, bridges: [bridge] });
+    }
+  }
+  const compare = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
+  for (const view of views.values()) view.bridges.sort(compare);
+  return [...views.values()].sort(compare);
+}
+
+/** Megaflows that came in on a port of one of the bridges, in the order of their installation. */
+export function ukeysOf(view: DatapathView, bridges: readonly Bridge[]): Ukey[] {
+  const found: Ukey[] = [];
+  for (const ukey of view.switch.cache.all()) {
+    const i = ukey.match.words.indexOf(IN_PORT);
+    const port = i < 0 ? null : view.switch.portByNo(ukey.match.values[i]);
+    if (port && bridges.includes(port.bridge)) found.push(ukey);
+  }
+  return found;
+}
+
+/** `KEY, packets:0, bytes:0, used:never, ...actions:...`: a line of a dump without its line end. */
+export function ukeyText(
+  view: DatapathView,
+  ukey: Ukey,
+  text: FlowText,
+  options: FlowTextOptions,
+  form: 'dpif' | 'dpctl',
+): string {
+  const key = new Uint32Array(FLOW_WORDS);
+  denseKey(ukey, key);
+  const mask = new Uint32Array(DP_WORDS);
+  for (let i = 0; i < ukey.match.words.length; i++) mask[ukey.match.words[i]] = ukey.match.masks[i];
+  const stats = view.switch.cache.stats(ukey);
+  const [packets, bytes, usedMs, flags] = ukey.settled
+    ? [stats.packets, stats.bytes, stats.usedMs, stats.tcpFlags]
+    : [0, 0, 0, 0];
+  const used =
+    packets > 0 ? `${(Math.max(0, view.switch.clock.now() - usedMs) / 1000).toFixed(3)}s` : 'never';
+  const ufid = options.verbose ? `ufid:${ukey.ufid}${form === 'dpctl' ? ',' : ''} ` : '';
+  const parts = [
+    `${ufid}${text.flow(key.subarray(0, DP_WORDS), mask, options)}`,
+    `packets:${packets}`,
+    `bytes:${bytes}`,
+    `used:${used}`,
+  ];
+  if (flags !== 0) parts.push(`flags:${tcpFlagsText(flags)}`);
+  if (options.verbose && form === 'dpctl') parts.push('dp:ovs');
+  parts.push(`actions:${text.program(ukey.program, options)}`);
+  return parts.join(', ');
+}
+
+/** FIN, SYN, RST, PSH, ACK, URG, ECE, CWR, NS by one character each. */
+export function tcpFlagsText(flags: number): string {
+  let text = '';
+  for (let bit = 0; bit < 9; bit++) if ((flags >>> bit) & 1) text += 'FSRP.UECN'[bit];
+  return text;
+}
+
+export const namesOf =
+  (view: DatapathView): ((portNo: number) => string) =>
+  (portNo) =>
+    view.switch.portByNo(portNo)?.name ?? String(portNo);
+
+/** Splits the options of a dump from the rest: -m, --more, --names, --no-names. */
+export function dumpOptions(args: string[]): {
+  verbose: boolean;
+  names: boolean;
+  rest: string[];
+} {
+  let verbose = false;
+  let names: boolean | null = null;
+  const rest: string[] = [];
+  for (const arg of args) {
+    if (arg === '-m' || arg === '--more') verbose = true;
+    else if (arg === '--names') names = true;
+    else if (arg === '--no-names') names = false;
+    else rest.push(arg);
+  }
+  return { verbose, names: names ?? verbose, rest };
+}
