@@ -1,3 +1,4 @@
+/** From rows to wanted state: the defaults of ovs-vswitchd.conf.db(5), and junk as messages. */
 import { describe, expect, it } from 'vitest';
 import { type Abilities, changesConfiguration, desired } from '../../src/config/desired.ts';
 import type { WantedInterface } from '../../src/config/wanted.ts';

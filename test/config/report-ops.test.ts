@@ -1,3 +1,4 @@
+/** Reports: the forms that Open vSwitch writes, and nothing that the database says already. */
 import { describe, expect, it } from 'vitest';
 import {
   parseOsRelease,

@@ -1,3 +1,4 @@
+/** The database client with the real ovsdb-server: transactions, restarts, rivals for the lock. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ClientOptions, OvsdbClient } from '../../src/ovsdb/client.ts';
 import type { ReplicaChange } from '../../src/ovsdb/replica.ts';

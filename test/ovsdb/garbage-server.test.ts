@@ -207,6 +207,32 @@ describe('OvsdbClient with a server that speaks garbage', () => {
     await until(() => client.mayAct);
   });
 
+  it('asserts the lock in every transaction', async () => {
+    let operations: Json = null;
+    behaviour = (socket, request) => {
+      if (request.method === 'transact') operations = request.params;
+      correct(socket, request);
+    };
+    client.start();
+    await until(() => client.mayAct);
+    await client.transact(new Transaction().comment('x').operations);
+    expect(operations).toEqual([
+      'Open_vSwitch',
+      { op: 'comment', comment: 'x' },
+      { op: 'assert', lock: 'ovs_vswitchd' },
+    ]);
+  });
+
+  it('forgets a lock that it had on an earlier connection', async () => {
+    client.start();
+    await until(() => client.mayAct);
+    behaviour = wrongResult('lock', { locked: false });
+    for (const socket of sockets) socket.destroy();
+    await until(() => connections === 2 && client.isConnected);
+    expect(client.mayAct).toBe(false);
+    expect(client.isContended).toBe(true);
+  });
+
   it('disconnects from a TCP server that has fallen silent', async () => {
     const silent = createServer((socket) => {
       sockets.add(socket);

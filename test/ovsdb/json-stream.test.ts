@@ -1,3 +1,4 @@
+/** Framing: the same objects however the bytes are cut, and limits that hold. */
 import { describe, expect, it } from 'vitest';
 import { JsonStream } from '../../src/ovsdb/json-stream.ts';
 

@@ -1,3 +1,4 @@
+/** The replica applies an update whole or not at all. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Json } from '../../src/ovsdb/json-stream.ts';
 import { Replica } from '../../src/ovsdb/replica.ts';

@@ -1,3 +1,4 @@
+/** The <value> codec of RFC 7047: round trips of random values, and wrong types as error values. */
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../../src/ovsdb/json-stream.ts';
 import {
