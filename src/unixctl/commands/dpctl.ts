@@ -2,17 +2,9 @@
 import type { PortStats } from '../../datapath/datapath.ts';
 import type { Switch } from '../../ofproto/switch.ts';
 import { type Command, CommandError } from '../command.ts';
-import {
-  type DatapathView,
-  datapathViews,
-  dumpOptions,
-  type FlowText,
-  namesOf,
-  ukeysOf,
-  ukeyText,
-} from './dpif-view.ts';
+import { type DatapathView, datapathViews, dumpOptions, ukeysOf, ukeyText } from './dpif-view.ts';
 
-export function dpctlCommands(switches: () => readonly Switch[], text: FlowText): Command[] {
+export function dpctlCommands(switches: () => readonly Switch[]): Command[] {
   const views = (): DatapathView[] => datapathViews(switches());
   const named = (name: string): DatapathView | undefined => {
     const full = name.includes('@') ? name : `system@${name}`;
@@ -56,7 +48,7 @@ export function dpctlCommands(switches: () => readonly Switch[], text: FlowText)
       minArgs: 0,
       maxArgs: 6,
       run: (args) => {
-        const { verbose, names, rest } = dumpOptions(args);
+        const { rest, ...options } = dumpOptions(args);
         const all = views();
         const name = rest.find((arg) => !/^(filter|type|pmd)=/.test(arg));
         const unsupported = rest.find((arg) => arg.startsWith('filter='));
@@ -72,9 +64,8 @@ export function dpctlCommands(switches: () => readonly Switch[], text: FlowText)
             throw new CommandError('ovs-vswitchd: no datapaths exist (No such file or directory)');
           throw new CommandError('ovs-vswitchd: datapath not found (Invalid argument)');
         }
-        const options = { verbose, portName: names ? namesOf(view) : null };
         const lines = ukeysOf(view, view.bridges).map(
-          (ukey) => `${ukeyText(view, ukey, text, options, 'dpctl')}\n`,
+          (ukey) => `${ukeyText(view, ukey, options, 'dpctl')}\n`,
         );
         // All flows of a userspace datapath belong to a thread, and the original says which.
         return lines.length > 0 ? `flow-dump from the main thread:\n${lines.join('')}` : '';

@@ -2,23 +2,18 @@
  * What the commands about datapaths have in common: the datapaths that users see (one per datapath_type in
  * use, whoever carries it out) and the text of one megaflow.
  */
+import { formatProgram } from '../../datapath/program-text.ts';
 import type { Bridge } from '../../ofproto/bridge.ts';
 import type { Switch } from '../../ofproto/switch.ts';
 import { denseKey, type Ukey } from '../../ofproto/ukey.ts';
+import { formatFlow } from '../../packet/flow-text.ts';
 import { DP_WORDS, FLOW_WORDS, IN_PORT } from '../../packet/key.ts';
 
-/** Texts of keys and programs, as the datapath's formatters make them. */
-export interface FlowText {
-  /** `recirc_id(0),in_port(1),...`. Dense words. `verbose` prints fully wildcarded fields as well. */
-  flow(key: Uint32Array, mask: Uint32Array, options: FlowTextOptions): string;
-  /** `push_vlan(vid=10,pcp=0),2`, `drop`. */
-  program(program: Int32Array, options: FlowTextOptions): string;
-}
-
-export interface FlowTextOptions {
+export interface DumpOptions {
+  /** -m: identifiers as well. */
   readonly verbose: boolean;
-  /** Prints ports by name; null prints numbers. */
-  readonly portName: ((portNo: number) => string) | null;
+  /** Prints ports by name instead of by number. */
+  readonly names: boolean;
 }
 
 export interface DatapathView {
@@ -60,8 +55,7 @@ export function ukeysOf(view: DatapathView, bridges: readonly Bridge[]): Ukey[] 
 export function ukeyText(
   view: DatapathView,
   ukey: Ukey,
-  text: FlowText,
-  options: FlowTextOptions,
+  options: DumpOptions,
   form: 'dpif' | 'dpctl',
 ): string {
   const key = new Uint32Array(FLOW_WORDS);
@@ -75,15 +69,16 @@ export function ukeyText(
   const used =
     packets > 0 ? `${(Math.max(0, view.switch.clock.now() - usedMs) / 1000).toFixed(3)}s` : 'never';
   const ufid = options.verbose ? `ufid:${ukey.ufid}${form === 'dpctl' ? ',' : ''} ` : '';
+  const text = options.names ? { portName: namesOf(view) } : {};
   const parts = [
-    `${ufid}${text.flow(key.subarray(0, DP_WORDS), mask, options)}`,
+    `${ufid}${formatFlow(key, mask, text)}`,
     `packets:${packets}`,
     `bytes:${bytes}`,
     `used:${used}`,
   ];
   if (flags !== 0) parts.push(`flags:${tcpFlagsText(flags)}`);
   if (options.verbose && form === 'dpctl') parts.push('dp:ovs');
-  parts.push(`actions:${text.program(ukey.program, options)}`);
+  parts.push(`actions:${formatProgram(ukey.program, key, text)}`);
   return parts.join(', ');
 }
 
@@ -94,17 +89,13 @@ export function tcpFlagsText(flags: number): string {
   return text;
 }
 
-export const namesOf =
+const namesOf =
   (view: DatapathView): ((portNo: number) => string) =>
   (portNo) =>
     view.switch.portByNo(portNo)?.name ?? String(portNo);
 
 /** Splits the options of a dump from the rest: -m, --more, --names, --no-names. */
-export function dumpOptions(args: string[]): {
-  verbose: boolean;
-  names: boolean;
-  rest: string[];
-} {
+export function dumpOptions(args: string[]): DumpOptions & { rest: string[] } {
   let verbose = false;
   let names: boolean | null = null;
   const rest: string[] = [];

@@ -3,15 +3,7 @@ import type { Bridge } from '../../ofproto/bridge.ts';
 import type { BridgePort } from '../../ofproto/bridge-port.ts';
 import type { Switch } from '../../ofproto/switch.ts';
 import { type Command, CommandError } from '../command.ts';
-import {
-  type DatapathView,
-  datapathViews,
-  dumpOptions,
-  type FlowText,
-  namesOf,
-  ukeysOf,
-  ukeyText,
-} from './dpif-view.ts';
+import { type DatapathView, datapathViews, dumpOptions, ukeysOf, ukeyText } from './dpif-view.ts';
 
 /** What the datapath can do, under the names that tools look for. */
 const FEATURES: readonly (readonly [string, string])[] = [
@@ -43,7 +35,7 @@ const FEATURES: readonly (readonly [string, string])[] = [
   ['IPv6 ND Extension', 'No'],
 ];
 
-export function dpifCommands(switches: () => readonly Switch[], text: FlowText): Command[] {
+export function dpifCommands(switches: () => readonly Switch[]): Command[] {
   const find = (name: string): { view: DatapathView; bridge: Bridge } => {
     for (const view of datapathViews(switches())) {
       const bridge = view.bridges.find((b) => b.name === name);
@@ -86,11 +78,10 @@ export function dpifCommands(switches: () => readonly Switch[], text: FlowText):
       minArgs: 1,
       maxArgs: Number.POSITIVE_INFINITY,
       run: (args) => {
-        const { verbose, names, rest } = dumpOptions(args);
+        const { rest, ...options } = dumpOptions(args);
         const { view, bridge } = find(rest.at(-1) ?? '');
-        const options = { verbose, portName: names ? namesOf(view) : null };
         return ukeysOf(view, [bridge])
-          .map((ukey) => `${ukeyText(view, ukey, text, options, 'dpif')}\n`)
+          .map((ukey) => `${ukeyText(view, ukey, options, 'dpif')}\n`)
           .join('');
       },
     },
