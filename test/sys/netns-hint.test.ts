@@ -34,7 +34,7 @@ it('names the nearest device, and none when nothing is near', () => {
 
 it.each([
   ['eth1', ['eth0', 'wlan0'], 'eth0'],
-  ['gre0', ['eth0', 'br0'], 'br0'],
+  ['gre0', ['eth0', 'br0'], undefined],
   ['x', ['y'], undefined],
   ['vif0.0', ['vif00', 'vif1.0'], 'vif00'],
   ['same', ['same'], undefined],
