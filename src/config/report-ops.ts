@@ -14,7 +14,7 @@ import { sameValue, type Value } from '../ovsdb/value.ts';
 import { ethernetText } from './config-value.ts';
 
 /** What a device says of itself; null is an empty column. */
-export interface RunningDevice {
+interface RunningDevice {
   /** 48 bits. */
   readonly mac: bigint | null;
   readonly adminUp: boolean | null;
@@ -43,7 +43,7 @@ export interface RunningInterface {
   readonly statistics?: Readonly<Record<string, number>> | null;
 }
 
-export interface RunningPort {
+interface RunningPort {
   readonly uuid: string;
   readonly status?: Readonly<Record<string, string>>;
   readonly statistics?: Readonly<Record<string, number>>;
@@ -79,22 +79,6 @@ export interface RunningState {
   readonly ports?: readonly RunningPort[];
   readonly interfaces: readonly RunningInterface[];
 }
-
-/** The twelve keys of Interface.statistics that every device has, in the order of the man page. */
-export const STATISTICS_KEYS = [
-  'collisions',
-  'rx_bytes',
-  'rx_crc_err',
-  'rx_dropped',
-  'rx_errors',
-  'rx_frame_err',
-  'rx_over_err',
-  'rx_packets',
-  'tx_bytes',
-  'tx_dropped',
-  'tx_errors',
-  'tx_packets',
-] as const;
 
 /** Builds the transaction that reports `running`; empty when the database says so already. */
 export function reportOperations(db: Database, running: RunningState): Transaction {

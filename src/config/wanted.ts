@@ -42,7 +42,7 @@ export interface WantedInterface {
   readonly error: string | null;
 }
 
-export interface WantedBond {
+interface WantedBond {
   readonly mode: string;
   readonly lacp: string;
   readonly updelayMs: number;

@@ -56,8 +56,6 @@ const MAX_PENDING = 10_000;
 const MAX_UNSENT_BYTES = 64 << 20;
 
 export class JsonRpcSession {
-  /** Replies that nobody asked for. */
-  unexpectedReplies = 0;
   private readonly name: string;
   private readonly target: Target | string;
   private readonly clock: Clock;
@@ -304,7 +302,6 @@ export class JsonRpcSession {
     this.debug('received reply', message);
     const resolve = typeof id === 'number' ? this.pending.get(id) : undefined;
     if (resolve === undefined) {
-      this.unexpectedReplies++;
       this.rpcLog.dbg(`${this.name}: unexpected reply, id=${JSON.stringify(id)}`);
       return null;
     }

@@ -21,7 +21,7 @@ import { type ColumnType, decodeValue, defaultValue, sameValue, type Value } fro
 /** A row as the code that does not know its table sees it. */
 type AnyRow = { readonly uuid: string } & { readonly [column: string]: Value };
 
-export interface RowChange {
+interface RowChange {
   readonly table: TableName;
   readonly uuid: string;
   readonly kind: 'insert' | 'modify' | 'delete';

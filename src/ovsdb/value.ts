@@ -15,7 +15,7 @@ import type { Json } from './json-stream.ts';
 
 export type AtomName = 'integer' | 'real' | 'boolean' | 'string' | 'uuid';
 
-export type AtomOf<A extends AtomName> = A extends 'integer' | 'real'
+type AtomOf<A extends AtomName> = A extends 'integer' | 'real'
   ? number
   : A extends 'boolean'
     ? boolean
@@ -53,7 +53,7 @@ export type Decoded =
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-export const isUuid = (text: string): boolean => UUID.test(text);
+const isUuid = (text: string): boolean => UUID.test(text);
 
 const show = (json: Json): string => {
   const text = JSON.stringify(json);
