@@ -65,7 +65,7 @@ export function matches(match: Match, flow: Uint32Array): boolean {
 }
 
 /** True when both consult exactly the same bits. */
-export function sameMask(a: Match, b: Match): boolean {
+function sameMask(a: Match, b: Match): boolean {
   if (a.words.length !== b.words.length) return false;
   for (let i = 0; i < a.words.length; i++) {
     if (a.words[i] !== b.words[i] || a.masks[i] !== b.masks[i]) return false;
@@ -98,10 +98,3 @@ export const hashStep = (hash: number, word: number): number => {
   const h = Math.imul(hash ^ word, 0x9e3779b1);
   return h ^ (h >>> 15);
 };
-
-/** Hash of the values of a match (not of its mask). */
-export function hashValues(match: Match): number {
-  let h = 0;
-  for (let i = 0; i < match.values.length; i++) h = hashStep(h, match.values[i]);
-  return h;
-}

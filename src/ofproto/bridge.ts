@@ -27,7 +27,7 @@ export interface BridgeSettings {
   readonly datapathId: string;
 }
 
-export const DEFAULT_BRIDGE: BridgeSettings = {
+const DEFAULT_BRIDGE: BridgeSettings = {
   macAgingMs: DEFAULT_MAC_AGING_MS,
   macTableSize: DEFAULT_MAC_ENTRIES,
   forwardBpdu: false,

@@ -20,7 +20,7 @@ export type VlanMode = (typeof VLAN_MODES)[number];
 /** other_config:priority-tags; `no` is what the database calls never. */
 export type PriorityTags = 'no' | 'if-nonzero' | 'always';
 
-export const TPID_8021Q = 0x8100;
+const TPID_8021Q = 0x8100;
 export const TPID_8021AD = 0x88a8;
 /** PCP bits of a TCI. */
 export const PCP_MASK = 0xe000;
@@ -74,10 +74,6 @@ const tpidOf = (tag: number): number => tag >>> 16;
 const pcpOf = (tag: number): number => tag & PCP_MASK;
 const withoutCfi = (tag: number): number => (tag & ~VLAN_CFI) >>> 0;
 const join = (tpid: number, pcp: number, vid: number): number => ((tpid << 16) | pcp | vid) >>> 0;
-
-/** The default mode of a port row: access with a tag, else trunk. */
-export const defaultVlanMode = (tag: number | null): VlanMode =>
-  tag === null ? 'trunk' : 'access';
 
 function trunks(s: VlanSettings, vid: number): boolean {
   if (s.mode !== 'trunk') {

@@ -1,3 +1,4 @@
+/** The MAC table by itself: learning, aging, eviction, static entries. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { formatMac, isMulticastMac, MacTable, parseMac } from '../../src/ofproto/mac-learning.ts';
 import { VirtualClock } from '../../src/util/virtual-clock.ts';

@@ -62,7 +62,7 @@ describe('translation', () => {
     const words = random32(4711);
     const next: Next = (below) => words() % below;
     const programs = new Set<string>();
-    for (let round = 0; round < 150; round++) {
+    for (let round = 0; round < 40; round++) {
       const lab = await randomLab(next);
       for (let i = 0; i < 10; i++) lab.inject(1 + next(7), randomFrame(next));
       for (let i = 0; i < 12; i++) {

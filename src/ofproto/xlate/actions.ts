@@ -16,7 +16,6 @@ import { OF_IN_PORT } from '../../packet/key.ts';
 import { MAX_DEPTH, type XlateContext } from './context.ts';
 import { normal } from './normal.ts';
 import { outputPort } from './output.ts';
-import { translateTable } from './table.ts';
 
 type Translate<K extends ActionKind> = (
   ctx: XlateContext,
@@ -37,7 +36,7 @@ const TABLE: { readonly [K in ActionKind]: Translate<K> } = {
     const inPort = ctx.flow[OF_IN_PORT];
     if (action.port !== null) ctx.flow[OF_IN_PORT] = action.port;
     ctx.depth++;
-    translateTable(ctx, action.table);
+    ctx.enterTable(ctx, action.table);
     ctx.depth--;
     ctx.flow[OF_IN_PORT] = inPort;
   },
@@ -59,7 +58,7 @@ function output(ctx: XlateContext, port: OfPort, maxBytes: number): void {
       normal(ctx);
       return;
     case OFPP_TABLE:
-      translateTable(ctx, 0);
+      ctx.enterTable(ctx, 0);
       return;
     case OFPP_FLOOD:
     case OFPP_ALL:

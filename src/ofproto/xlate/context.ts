@@ -31,6 +31,8 @@ export interface XlateSource {
 
 export class XlateContext {
   readonly source: XlateSource;
+  /** Looks up a table and runs what it finds: table.ts, which actions and patch ports lead back to. */
+  readonly enterTable: (ctx: XlateContext, table: number) => void;
   readonly flow = new Uint32Array(FLOW_WORDS);
   readonly mask = new Uint32Array(FLOW_WORDS);
   readonly program = new ProgramBuilder();
@@ -56,9 +58,11 @@ export class XlateContext {
     source: XlateSource,
     flow: Uint32Array,
     inPort: BridgePort,
+    enterTable: (ctx: XlateContext, table: number) => void,
     note: ((line: string) => void) | null,
   ) {
     this.source = source;
+    this.enterTable = enterTable;
     this.flow.set(flow);
     this.inPort = inPort;
     this.note = note;

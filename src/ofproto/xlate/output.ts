@@ -6,7 +6,6 @@
 import { METADATA, OF_IN_PORT, REG } from '../../packet/key.ts';
 import type { BridgePort } from '../bridge-port.ts';
 import { MAX_DEPTH, type XlateContext } from './context.ts';
-import { translateTable } from './table.ts';
 
 /** registers reg0..reg15 and the two words of metadata are private to a bridge. */
 const REG_WORDS = 16;
@@ -37,7 +36,7 @@ function enterPeer(ctx: XlateContext, port: BridgePort): void {
   flow.fill(0, REG, REG + REG_WORDS);
   ctx.depth++;
   ctx.note?.(`bridge("${peer.bridge.name}")`);
-  translateTable(ctx, 0);
+  ctx.enterTable(ctx, 0);
   ctx.depth--;
   ctx.inPort = inPort;
   flow.set(saved);

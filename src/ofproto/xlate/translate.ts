@@ -54,7 +54,7 @@ export function translate(
       dropReason: 'datapath_drop_invalid_port',
     };
   }
-  const ctx = new XlateContext(source, flow, port, note);
+  const ctx = new XlateContext(source, flow, port, translateTable, note);
   note?.(`bridge("${port.bridge.name}")`);
   translateTable(ctx, 0);
   const { program, dropReason } = ctx.finish();

@@ -83,7 +83,7 @@ export function ukeyText(
 }
 
 /** FIN, SYN, RST, PSH, ACK, URG, ECE, CWR, NS by one character each. */
-export function tcpFlagsText(flags: number): string {
+function tcpFlagsText(flags: number): string {
   let text = '';
   for (let bit = 0; bit < 9; bit++) if ((flags >>> bit) & 1) text += 'FSRP.UECN'[bit];
   return text;
