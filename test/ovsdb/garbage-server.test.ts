@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OvsdbClient } from '../../src/ovsdb/client.ts';
 import { isObject, type Json, type JsonObject, JsonStream } from '../../src/ovsdb/json-stream.ts';
 import { Transaction } from '../../src/ovsdb/transaction.ts';
@@ -97,6 +97,7 @@ describe('OvsdbClient with a server that speaks garbage', () => {
     await new Promise((resolve) => server.close(resolve));
     rmSync(path, { force: true });
   });
+  afterAll(() => rmSync(directory, { recursive: true }));
 
   it.each<[string, Behaviour]>([
     ['random bytes', (socket) => socket.write(randomBytes(10_000))],
