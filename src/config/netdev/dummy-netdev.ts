@@ -14,7 +14,7 @@ import { type Netdev, NetdevError, type NetdevStatus } from './netdev.ts';
 /** The side of an in-memory datapath that a dummy device uses. */
 export interface FrameGate {
   /** Puts a frame into a port, as if received. */
-  injectFrame(port: PortNo, frame: Uint8Array): void;
+  injectFrame(port: PortNo, frame: Uint8Array): boolean;
   /** Sees every frame that leaves a port. */
   onTransmit(port: PortNo, receiver: (frame: Uint8Array) => void): void;
 }
@@ -116,6 +116,8 @@ export class DummyNetdevs {
   private readonly devices = new Map<string, DummyNetdev>();
   private made = 0n;
   private readonly clock: Clock;
+  /** Called when a device changed its state. */
+  changed: () => void = () => {};
 
   constructor(clock: Clock) {
     this.clock = clock;

@@ -1,0 +1,270 @@
+/**
+ * The switch of one daemon: constructs every part once and connects them. All decisions are elsewhere; what stands here is who
+ * knows whom. The process around it (command line, pidfile, signals) is main.ts.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
+import type { RunOptions } from './cli/options.ts';
+import { Applier, type Fabric } from './config/apply.ts';
+import { Configurator } from './config/configurator.ts';
+import type { Abilities } from './config/desired.ts';
+import { DummyNetdevs } from './config/netdev/dummy-netdev.ts';
+import {
+  DUMMY_INTERFACE_TYPES,
+  INTERFACE_TYPES,
+  openNetdev,
+} from './config/netdev/netdev-types.ts';
+import { PortAllocator } from './config/port-allocator.ts';
+import { parseOsRelease } from './config/report-ops.ts';
+import type { WantedSettings } from './config/wanted.ts';
+import type { Datapath } from './datapath/datapath.ts';
+import { DATAPATH_EVENTS, DROP_REASONS } from './datapath/drop-reason.ts';
+import { InlineDatapath } from './datapath/inline-datapath.ts';
+import { WorkerDatapath } from './datapath/worker-datapath.ts';
+import { Switch } from './ofproto/switch.ts';
+import { OvsdbClient } from './ovsdb/client.ts';
+import { Links } from './sys/links.ts';
+import { CommandTable } from './unixctl/command.ts';
+import { coverageCommands } from './unixctl/commands/coverage.ts';
+import { dpctlCommands } from './unixctl/commands/dpctl.ts';
+import { dpifCommands } from './unixctl/commands/dpif.ts';
+import { exitCommands } from './unixctl/commands/exit.ts';
+import { fdbCommands } from './unixctl/commands/fdb.ts';
+import { memoryCommands } from './unixctl/commands/memory.ts';
+import { netdevDummyCommands } from './unixctl/commands/netdev-dummy.ts';
+import { revalidatorCommands } from './unixctl/commands/revalidator.ts';
+import { timeCommands } from './unixctl/commands/time.ts';
+import { versionCommands } from './unixctl/commands/version.ts';
+import { vlogCommands } from './unixctl/commands/vlog.ts';
+import { UnixctlServer } from './unixctl/server.ts';
+import { Coverage } from './util/coverage.ts';
+import type { RealClock } from './util/real-clock.ts';
+import { OVS_VERSION, PROGRAM_NAME, VERSION_LINE } from './util/version.ts';
+import type { Vlog } from './util/vlog.ts';
+
+/** A started switch. */
+export interface Daemon {
+  /** Path of the control socket, null for --unixctl=none. */
+  readonly controlSocket: string | null;
+  /** Ends everything; `cleanup` removes the devices that the switch made. Idempotent. */
+  stop(cleanup: boolean): Promise<void>;
+}
+
+/** Uniform 32-bit words: xorshift128 from a seed, since nothing here needs secrets, only spread. */
+function randomWords(seed: Uint32Array): () => number {
+  const s = seed.map((word) => word | 1);
+  return () => {
+    let t = s[3];
+    t ^= t << 11;
+    t ^= t >>> 8;
+    s[3] = s[2];
+    s[2] = s[1];
+    s[1] = s[0];
+    t ^= s[0] ^ (s[0] >>> 19);
+    s[0] = t;
+    return t >>> 0;
+  };
+}
+
+const yieldTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/**
+ * Starts the switch and resolves when its control socket listens; the database may come later. `onFatal` hears of a failure that ends
+ * all forwarding; `onExit` is called once an `exit` command was carried out.
+ */
+export async function startSwitch(
+  options: RunOptions,
+  vlog: Vlog,
+  clock: RealClock,
+  ends: { onFatal: (error: Error) => void; onExit: () => void },
+): Promise<Daemon> {
+  mkdirSync(options.paths.runDir, { recursive: true });
+  const coverage = new Coverage(clock);
+  const seed = new Uint32Array(new Uint8Array(randomBytes(16)).buffer);
+  const random32 = randomWords(seed);
+
+  // Datapaths, made when the first bridge needs them.
+  const datapaths: Datapath[] = [];
+  const fabrics: Fabric[] = [];
+  let settings: WantedSettings | null = null;
+  const makeFabric = (datapath: Datapath, gate: Fabric['gate'], byName: boolean): Fabric => {
+    const fabric: Fabric = {
+      datapath,
+      gate,
+      portNumbers: new PortAllocator(byName),
+      switch: new Switch({
+        datapath,
+        clock,
+        logs: vlog,
+        random32,
+        yieldTurn,
+        count: (event) => coverage.counter(event).add(),
+      }),
+    };
+    if (settings !== null) fabric.switch.configure(settings);
+    datapaths.push(datapath);
+    fabrics.push(fabric);
+    return fabric;
+  };
+  const real = once(() => {
+    const datapath = new WorkerDatapath({
+      clock,
+      logger: vlog.module('dpif_netdev'),
+      onCrash: ends.onFatal,
+      seed: random32(),
+    });
+    return makeFabric(datapath, NO_GATE, false);
+  });
+  const inMemory = once(() => {
+    const datapath = new InlineDatapath(clock);
+    return makeFabric(datapath, datapath, true);
+  });
+  for (const name of [...DROP_REASONS, ...DATAPATH_EVENTS]) {
+    coverage.counterFrom(name, () => datapaths.reduce((sum, dp) => sum + dp.counter(name), 0));
+  }
+
+  // Configuration.
+  const links = new Links(vlog.module('netdev_linux'));
+  const following = links.follow();
+  const dummies = new DummyNetdevs(clock);
+  const isDummy = options.dummy !== 'none';
+  const abilities: Abilities = {
+    interfaceTypes: [...INTERFACE_TYPES, ...(isDummy ? DUMMY_INTERFACE_TYPES : [])],
+    datapathTypes: ['netdev', 'system', ...(isDummy ? ['dummy'] : [])],
+    dummy: options.dummy === 'none' ? 'off' : options.dummy === 'normal' ? 'on' : options.dummy,
+  };
+  const applier = new Applier({
+    fabricOf: (type) => (type === 'dummy' || options.dummy === 'override' ? inMemory() : real()),
+    open: (want, { gate }) => openNetdev(want, { links, dummies }, gate),
+    log: vlog.module('bridge'),
+    deviceLog: vlog.module('netdev'),
+  });
+  const client = new OvsdbClient({
+    target: options.database,
+    clock,
+    logs: vlog,
+    pid: process.pid,
+  });
+  const system = osRelease();
+  const configurator = new Configurator({
+    client,
+    applier,
+    abilities,
+    clock,
+    log: vlog.module('bridge'),
+    identity: () => ({
+      ovsVersion: OVS_VERSION,
+      dbVersion: client.schemaVersion,
+      systemType: system.type,
+      systemVersion: system.version,
+      datapathTypes: abilities.datapathTypes,
+      interfaceTypes: abilities.interfaceTypes,
+    }),
+    linkStatistics: () => links.statistics(),
+    configureSwitches: (wanted) => {
+      settings = wanted;
+      for (const fabric of fabrics) fabric.switch.configure(wanted);
+    },
+    revalidateAll: async () => {
+      await Promise.all(fabrics.map((fabric) => fabric.switch.revalidateAll()));
+    },
+    onRun: () => {},
+  });
+  links.onChange(() => configurator.schedule());
+  dummies.changed = () => configurator.schedule();
+
+  // Control socket.
+  const switches = (): Switch[] => fabrics.map((fabric) => fabric.switch);
+  let stopping: Promise<void> | null = null;
+  const commands = new CommandTable([
+    ...versionCommands(),
+    ...vlogCommands(vlog),
+    ...coverageCommands(coverage),
+    ...timeCommands(clock),
+    ...netdevDummyCommands(dummies),
+    ...fdbCommands(switches, () => clock.now()),
+    ...dpifCommands(switches),
+    ...dpctlCommands(switches),
+    ...revalidatorCommands(switches),
+    ...memoryCommands(() => memoryUsage(fabrics, applier)),
+    ...exitCommands(async (cleanup) => {
+      await stop(cleanup);
+      ends.onExit();
+    }),
+  ]);
+  const unixctl = new UnixctlServer({ commands, clock, log: vlog.module('unixctl') });
+  const controlSocket =
+    options.unixctl === 'none'
+      ? null
+      : (options.unixctl ?? `${options.paths.runDir}/${PROGRAM_NAME}.${process.pid}.ctl`);
+  if (controlSocket !== null) await unixctl.listen(controlSocket);
+  client.start();
+  vlog.module('bridge').info(VERSION_LINE.replace(/^\S+/, PROGRAM_NAME));
+
+  const stop = (cleanup: boolean): Promise<void> => {
+    stopping ??= (async () => {
+      await configurator.stop();
+      if (cleanup) await configurator.cleanUp();
+      client.stop();
+      links.close();
+      await following;
+      for (const fabric of fabrics) {
+        fabric.switch.close();
+        await fabric.datapath.close();
+      }
+    })();
+    return stopping;
+  };
+  return {
+    controlSocket,
+    stop: async (cleanup) => {
+      await stop(cleanup);
+      await unixctl.close();
+    },
+  };
+}
+
+/** A real datapath has no dummy ports to exchange frames with. */
+const NO_GATE: Fabric['gate'] = {
+  injectFrame: () => false,
+  onTransmit: () => {},
+};
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | null = null;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+function osRelease(): { type: string | null; version: string | null } {
+  try {
+    return parseOsRelease(readFileSync('/etc/os-release', 'utf8'));
+  } catch {
+    return { type: null, version: null };
+  }
+}
+
+/** What `memory/show` counts. */
+function memoryUsage(fabrics: readonly Fabric[], applier: Applier): Record<string, number> {
+  let keys = 0;
+  let rules = 0;
+  let ports = 0;
+  for (const fabric of fabrics) {
+    keys += fabric.switch.cache.size;
+    for (const bridge of fabric.switch.bridges()) {
+      for (const table of bridge.tables) rules += table.size;
+    }
+  }
+  for (const { entries } of applier.running.values()) {
+    for (const { portNo } of entries.values()) if (portNo !== null) ports++;
+  }
+  return {
+    handlers: fabrics.length,
+    ports,
+    revalidators: fabrics.length,
+    rules,
+    'udpif keys': keys,
+  };
+}
