@@ -16,7 +16,7 @@ import { DP_WORDS, FLOW_WORDS } from '../packet/key.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { FlowCache } from './flow-cache.ts';
 import { denseKey, type Ukey } from './ukey.ts';
-import type { XlateSource } from './xlate/context.ts';
+import { XlateScratch, type XlateSource } from './xlate/context.ts';
 import { applyEffects } from './xlate/effect.ts';
 import { translate } from './xlate/translate.ts';
 
@@ -66,6 +66,7 @@ export class Revalidator {
   private settings = DEFAULT_REVALIDATOR;
   private readonly deps: RevalidatorDeps;
   private readonly flow = new Uint32Array(FLOW_WORDS);
+  private readonly scratch = new XlateScratch();
   private running: Promise<void> | null = null;
   private queued: Promise<void> | null = null;
   private soon: Timer | null = null;
@@ -222,7 +223,7 @@ export class Revalidator {
     const { flow } = this;
     const generation = this.generation;
     denseKey(ukey, flow);
-    const translation = translate(source, flow);
+    const translation = translate(source, flow, null, this.scratch);
     const match = matchOf(flow, translation.mask, DP_WORDS);
     if (!sameMatch(match, ukey.match)) {
       this.deps.count('revalidate_mask_changed');

@@ -13,7 +13,7 @@ import { DP_WORDS, FLOW_WORDS } from '../packet/key.ts';
 import type { Clock } from '../util/clock.ts';
 import type { FlowCache } from './flow-cache.ts';
 import type { Ukey } from './ukey.ts';
-import type { XlateSource } from './xlate/context.ts';
+import { XlateScratch, type XlateSource } from './xlate/context.ts';
 import { applyEffects } from './xlate/effect.ts';
 import { translate } from './xlate/translate.ts';
 
@@ -36,6 +36,7 @@ export interface UpcallDeps {
 export class UpcallHandler {
   private readonly deps: UpcallDeps;
   private readonly flow = new Uint32Array(FLOW_WORDS);
+  private readonly scratch = new XlateScratch();
   private readonly recent: (Ukey | null)[] = new Array<Ukey | null>(RECENT).fill(null);
   private nextRecent = 0;
   private hasLearned = false;
@@ -66,7 +67,7 @@ export class UpcallHandler {
     const { flow } = this;
     flow.fill(0, DP_WORDS);
     for (let w = 0; w < DP_WORDS; w++) flow[w] = upcall.key[w];
-    const translation = translate(deps.source, flow);
+    const translation = translate(deps.source, flow, null, this.scratch);
     if (applyEffects(translation.effects, 1, upcall.frameBytes, now)) this.hasLearned = true;
     const match = matchOf(upcall.key, translation.mask, DP_WORDS);
     const installed = deps.cache.find(match);

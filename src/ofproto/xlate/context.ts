@@ -29,13 +29,23 @@ export interface XlateSource {
   readonly vlanLimit: number;
 }
 
+/**
+ * Memory for one translation at a time. Making it anew costs more than translating, so who translates much
+ * keeps one.
+ */
+export class XlateScratch {
+  readonly flow = new Uint32Array(FLOW_WORDS);
+  readonly mask = new Uint32Array(FLOW_WORDS);
+  readonly program = new ProgramBuilder();
+}
+
 export class XlateContext {
   readonly source: XlateSource;
   /** Looks up a table and runs what it finds: table.ts, which actions and patch ports lead back to. */
   readonly enterTable: (ctx: XlateContext, table: number) => void;
-  readonly flow = new Uint32Array(FLOW_WORDS);
-  readonly mask = new Uint32Array(FLOW_WORDS);
-  readonly program = new ProgramBuilder();
+  readonly flow: Uint32Array;
+  readonly mask: Uint32Array;
+  readonly program: ProgramBuilder;
   readonly effects: Effect[] = [];
   /** The port that the current bridge got the frame on. */
   inPort: BridgePort;
@@ -60,8 +70,13 @@ export class XlateContext {
     inPort: BridgePort,
     enterTable: (ctx: XlateContext, table: number) => void,
     note: ((line: string) => void) | null,
+    scratch: XlateScratch,
   ) {
     this.source = source;
+    this.flow = scratch.flow;
+    this.mask = scratch.mask.fill(0);
+    this.program = scratch.program;
+    this.program.reset();
     this.enterTable = enterTable;
     this.flow.set(flow);
     this.inPort = inPort;

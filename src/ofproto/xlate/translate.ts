@@ -19,13 +19,16 @@ import {
   VLAN0,
   VLAN1,
 } from '../../packet/key.ts';
-import { XlateContext, type XlateSource } from './context.ts';
+import { XlateContext, XlateScratch, type XlateSource } from './context.ts';
 import type { Effect } from './effect.ts';
 import { translateTable } from './table.ts';
 
 export interface Translation {
   readonly program: Int32Array;
-  /** FLOW_WORDS words; what lies above DP_WORDS never reaches the datapath. */
+  /**
+   * FLOW_WORDS words; what lies above DP_WORDS never reaches the datapath. It belongs to the scratch memory:
+   * valid until that is used again.
+   */
   readonly mask: Uint32Array;
   readonly effects: readonly Effect[];
   /** Why nothing is sent; null when something is. */
@@ -40,6 +43,7 @@ export function translate(
   source: XlateSource,
   flow: Uint32Array,
   note: ((line: string) => void) | null = null,
+  scratch = new XlateScratch(),
 ): Translation {
   const port = source.portByNo(flow[IN_PORT]);
   if (port === null) {
@@ -54,7 +58,7 @@ export function translate(
       dropReason: 'datapath_drop_invalid_port',
     };
   }
-  const ctx = new XlateContext(source, flow, port, translateTable, note);
+  const ctx = new XlateContext(source, flow, port, translateTable, note, scratch);
   note?.(`bridge("${port.bridge.name}")`);
   translateTable(ctx, 0);
   const { program, dropReason } = ctx.finish();
