@@ -6,7 +6,7 @@ import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { enterStage, runMonitor } from './cli/daemonize.ts';
 import { UsageError } from './cli/getopt.ts';
-import { type CommandLine, parseCommandLine, pathsFrom, type RunOptions } from './cli/options.ts';
+import { type Options, parseOptions, pathsFrom, type RunOptions } from './cli/options.ts';
 import { handleSignals } from './cli/signals.ts';
 import { helpText, versionText } from './cli/usage.ts';
 import { startSwitch } from './switchd.ts';

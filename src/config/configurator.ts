@@ -10,7 +10,7 @@ import type { LinkStats } from '../sys/links.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Applier } from './apply.ts';
-import { type Abilities, desired } from './desired.ts';
+import { type Abilities, changesConfiguration, desired } from './desired.ts';
 import { plan } from './plan.ts';
 import { runningState } from './report.ts';
 import { type RunningRoot, reportOperations } from './report-ops.ts';
@@ -51,7 +51,9 @@ export class Configurator {
 
   constructor(deps: ConfiguratorDeps) {
     this.deps = deps;
-    deps.client.on('changed', () => this.schedule());
+    deps.client.on('changed', (change) => {
+      if (changesConfiguration(change)) this.schedule();
+    });
     deps.client.on('locked', () => this.schedule());
     this.followStatistics(DEFAULT_STATISTICS_MS);
   }
