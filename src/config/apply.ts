@@ -37,7 +37,7 @@ export interface ApplyDeps {
   /** Opens the device of an interface; rejects with a NetdevError. */
   readonly open: (want: WantedInterface, fabric: Fabric) => Promise<Netdev>;
   readonly log: Logger;
-  /** Rate-limited logger of device troubles (module netdev). */
+  /** For trouble with devices that are open (module netdev). */
   readonly deviceLog: Logger;
 }
 
@@ -201,6 +201,7 @@ export class Applier {
 
   private configureBridge(want: WantedBridge): void {
     const entry = this.entry(want.name);
+    entry.bridge.datapathType = want.datapathType as DatapathType;
     entry.bridge.configure(bridgeSettings(want));
     entry.settings = bridgeIdentity(want);
   }
@@ -233,7 +234,7 @@ export class Applier {
 
   /** Notes a failure; logs it when it is news. */
   private fail(want: WantedInterface, message: string): void {
-    if (this.failures.get(want.name) !== message) this.deps.deviceLog.warn(message);
+    if (this.failures.get(want.name) !== message) this.deps.log.warn(message);
     this.failures.set(want.name, message);
   }
 

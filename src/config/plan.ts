@@ -49,9 +49,19 @@ export function interfaceIdentity(want: WantedInterface): string {
 
 /** Two bridges with the same identity are configured alike. */
 export function bridgeIdentity(want: WantedBridge): string {
-  const { failMode, macAgingSeconds, macTableSize, forwardBpdu, floodVlans } = want;
-  return JSON.stringify([failMode, macAgingSeconds, macTableSize, forwardBpdu, floodVlans]);
+  const { datapathType, failMode, macAgingSeconds, macTableSize, forwardBpdu, floodVlans } = want;
+  return JSON.stringify([
+    datapathType,
+    failMode,
+    macAgingSeconds,
+    macTableSize,
+    forwardBpdu,
+    floodVlans,
+  ]);
 }
+
+/** Types system and netdev are one datapath: changing between them disturbs no device (ADR 5). */
+const sameDatapath = (a: string, b: string): boolean => (a === 'dummy') === (b === 'dummy');
 
 export function plan(
   wanted: readonly WantedBridge[],
@@ -62,13 +72,14 @@ export function plan(
   const additions: Step[] = [];
   for (const [name, bridge] of running) {
     const want = wantedByName.get(name);
-    const keeps = want !== undefined && want.datapathType === bridge.datapathType;
+    const keeps = want !== undefined && sameDatapath(want.datapathType, bridge.datapathType);
     planRemovals(name, bridge, keeps ? want : null, removals);
     if (!keeps) removals.push({ kind: 'remove-bridge', name });
   }
   for (const want of wanted) {
     const bridge = running.get(want.name);
-    const kept = bridge?.datapathType === want.datapathType ? bridge : null;
+    const isKept = bridge !== undefined && sameDatapath(bridge.datapathType, want.datapathType);
+    const kept = isKept ? bridge : null;
     if (kept === null) additions.push({ kind: 'add-bridge', want });
     else if (kept.settings !== bridgeIdentity(want)) {
       additions.push({ kind: 'configure-bridge', want });

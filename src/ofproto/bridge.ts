@@ -54,7 +54,8 @@ const TABLE_COUNT = 254;
 
 export class Bridge {
   readonly name: string;
-  readonly datapathType: DatapathType;
+  /** Which name dumps show the bridge under; system and netdev are one datapath. */
+  datapathType: DatapathType;
   readonly macs: MacTable<Bundle>;
   /** tables[0] is where frames start. Table 254 is hidden and table 255 does not exist. */
   readonly tables: Classifier<Rule>[] = [];
