@@ -33,7 +33,7 @@ import {
 } from './shared.ts';
 
 /** Recirculations of one frame, as many as Open vSwitch allows. */
-export const MAX_RECIRCULATIONS = 6;
+const MAX_RECIRCULATIONS = 6;
 
 const INVALID_PACKET = counterIndex('datapath_drop_rx_invalid_packet');
 const OVERSIZED = counterIndex('drop_rx_oversized');

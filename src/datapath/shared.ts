@@ -21,9 +21,9 @@ export const FLOW_USED = 2;
 export const FLOW_TCP_FLAGS = 3;
 
 /** Ports that can exist at once. Slot 0 is nobody's: it takes what a port counts that has no slot. */
-export const PORT_SLOTS = 4096;
+const PORT_SLOTS = 4096;
 /** Float64 cells of one port. */
-export const PORT_CELLS = 16;
+const PORT_CELLS = 16;
 export const RX_PACKETS = 0;
 export const RX_BYTES = 1;
 export const RX_DROPPED = 2;

@@ -26,7 +26,7 @@ export function sumBytes(view: DataView, at: number, length: number, initial = 0
 }
 
 /** Folds a sum to 16 bits. */
-export function fold(sum: number): number {
+function fold(sum: number): number {
   let s = sum;
   while (s > 0xffff) s = (s % 0x10000) + Math.floor(s / 0x10000);
   return s;

@@ -349,7 +349,7 @@ function arp(
 }
 
 /** A region that is one given frame, for control-plane code. */
-export function frameRegion(frame: Uint8Array): Region {
+function frameRegion(frame: Uint8Array): Region {
   return {
     bytes: frame,
     view: new DataView(frame.buffer, frame.byteOffset, frame.byteLength),

@@ -8,7 +8,7 @@
  */
 import * as K from './key.ts';
 
-export type FieldFormat =
+type FieldFormat =
   | 'decimal'
   | 'hexadecimal'
   | 'ethernet'
@@ -22,7 +22,7 @@ export type FieldFormat =
   | 'port32'
   | 'packet type';
 
-export type FieldPrerequisite =
+type FieldPrerequisite =
   | 'none'
   | 'ethernet'
   | 'vlan'
@@ -66,7 +66,7 @@ export interface Field {
   readonly ids: readonly OxmId[];
 }
 
-export const OXM_EXPERIMENTER = 0xffff;
+const OXM_EXPERIMENTER = 0xffff;
 const nxmOf = (field: number): OxmId => ({ class: 0x0000, field });
 const nxmNx = (field: number): OxmId => ({ class: 0x0001, field });
 const eric = (field: number): OxmId => ({ class: 0x1000, field });

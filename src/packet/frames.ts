@@ -55,9 +55,8 @@ export function newFrames(count: number): Frames {
   };
 }
 
-/** virtio-net header flags (linux/virtio_net.h). */
+/** virtio-net header flag VIRTIO_NET_HDR_F_NEEDS_CSUM (linux/virtio_net.h). */
 export const NEEDS_CSUM = 1;
-export const DATA_VALID = 2;
 
 /** virtio-net gso_type. */
 export const GSO_NONE = 0;
