@@ -17,6 +17,7 @@ const LAYER: Readonly<Record<string, number>> = {
   web: 5,
   cli: 6,
   'main.ts': 6,
+  'switchd.ts': 6,
 };
 
 /** Below, and still forbidden: decision and repetition meet at one narrow door, src/datapath/datapath.ts. */

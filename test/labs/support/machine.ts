@@ -99,7 +99,8 @@ export class Machine {
   }
 
   #nsenter(command: string): ChildProcess {
-    const target = ['-t', String(this.#initPid), '-m', '-n', '-p'];
+    // --root: entering a mount namespace would otherwise leave a chroot that the caller lives in.
+    const target = ['-t', String(this.#initPid), '-m', '-n', '-p', '--root'];
     return spawn('nsenter', [...target, '--', 'sh', '-c', command], {
       cwd: '/',
       stdio: ['pipe', 'pipe', 'pipe'],

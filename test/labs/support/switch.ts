@@ -107,7 +107,7 @@ export class Switch {
 }
 
 /** utime + stime of a /proc/PID/stat line, in milliseconds (a clock tick is 10 ms on Linux) — proc(5). */
-export const cpuMsOf = (stat: string): number => {
+const cpuMsOf = (stat: string): number => {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) * 10;
 };
