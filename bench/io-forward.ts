@@ -130,8 +130,9 @@ try {
     datapath.putFlow(i, match, program.take());
   }
   await sleep(500);
-  await measured('ping round trip', 'ms', () => ping('-c 10 -i 0.2'));
+  await measured('ping round trip', 'ms', () => ping('-c 25 -i 0.2'));
   await measured('ping back to back', 'ms', () => ping('-f -c 20000'));
+  await measured('ping round trip, warm', 'ms', () => ping('-c 25 -i 0.2'));
   await measured('TCP, default offloads', 'Gbit/s', tcp);
   for (const host of hosts)
     for (const name of OFFLOADS)

@@ -101,6 +101,11 @@ export class PacketPort implements DevicePort {
     this.queue = new SendQueue(spec.fd, region, shared, this.base);
   }
 
+  /** Offset of the ring in the region. */
+  get ringAt(): number {
+    return this.ring;
+  }
+
   receive(batch: Batch): number {
     const view = this.view;
     const before = batch.count;

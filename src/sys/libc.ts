@@ -61,6 +61,8 @@ export const socketpair = libc.func('int socketpair(int, int, int, uintptr_t)');
 export const connect = libc.func('int connect(int, uintptr_t, uint32_t)');
 /** int setns(int fd, int nstype) — setns(2) */
 export const setns = libc.func('int setns(int, int)');
+/** int setpriority(int which, id_t who, int prio); Linux: of one thread — getpriority(2) */
+export const setpriority = libc.func('int setpriority(int, uint32_t, int)');
 /** char *strerror(int errnum) — strerror(3) */
 export const strerror = libc.func('const char *strerror(int)');
 
