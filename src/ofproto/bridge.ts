@@ -112,7 +112,10 @@ export class Bridge {
   }
 
   /** Carries a learnMac effect out. True when forwarding may change. */
-  learn(seen: { bundle: Bundle; mac: number; vlan: number; isGratuitousArp: boolean }): boolean {
+  learn(
+    seen: { bundle: Bundle; mac: number; vlan: number; isGratuitousArp: boolean },
+    seenMs: number,
+  ): boolean {
     // The bundle may have gone since the megaflow was translated.
     if (this.bundleMap.get(seen.bundle.name) !== seen.bundle) return false;
     return this.macs.learn({
@@ -121,6 +124,7 @@ export class Bridge {
       owner: seen.bundle,
       isGratuitousArp: seen.isGratuitousArp,
       isBond: seen.bundle.isBond,
+      seenMs,
     });
   }
 

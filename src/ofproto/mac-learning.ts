@@ -40,6 +40,11 @@ export interface Learning<P> {
   readonly isGratuitousArp: boolean;
   /** A bond may see its own frames come back on another member. */
   readonly isBond: boolean;
+  /**
+   * Clock milliseconds of the frame. Statistics arrive late and in any order: an older frame elsewhere does
+   * not move an address back.
+   */
+  readonly seenMs: number;
 }
 
 /** Bytes 0..5 of an address as a number, from the two flow-key halves (32 high bits, 16 low bits). */
@@ -92,7 +97,7 @@ export class MacTable<P> {
   /** Notes that `mac` was seen. True when forwarding may change: a new entry, or one that moved. */
   learn(seen: Learning<P>): boolean {
     if (isMulticastMac(seen.mac)) return false;
-    const now = this.clock.now();
+    const now = seen.seenMs;
     const entry = this.lookup(seen.mac, seen.vlan);
     if (entry === null) {
       if (this.count >= this.maxCount) {
@@ -111,12 +116,13 @@ export class MacTable<P> {
       return true;
     }
     if (entry.isStatic) return false;
+    if (entry.owner !== seen.owner && now < entry.usedMs) return false;
     if (seen.isGratuitousArp) {
       // A bond's peer switch reflects gratuitous ARPs: believe the port that had the address first.
       if (!seen.isBond) entry.lockedUntilMs = now + GRATUITOUS_ARP_LOCK_MS;
       else if (entry.owner !== seen.owner && now < entry.lockedUntilMs) return false;
     }
-    entry.usedMs = now;
+    entry.usedMs = Math.max(entry.usedMs, now);
     this.byAge.delete(entry);
     this.byAge.add(entry);
     const moved = entry.owner !== seen.owner;

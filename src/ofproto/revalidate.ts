@@ -191,30 +191,36 @@ export class Revalidator {
 
   private visit(ukey: Ukey, now: number, idleMs: number, remove: boolean): void {
     const isFresh = ukey.generation === this.generation;
-    this.pushStats(ukey, now, isFresh);
+    const hasTraffic = this.pushStats(ukey, now, isFresh);
     if (remove || now - Math.max(ukey.usedMs, ukey.createdMs) > idleMs) {
       this.deps.cache.remove(ukey);
       return;
     }
-    if (!isFresh) this.retranslate(ukey);
+    if (isFresh) return;
+    this.retranslate(ukey);
+    if (!hasTraffic || !ukey.installed) return;
+    // Where the source is under the new configuration, without waiting for the next visit.
+    const learning = ukey.effects.filter((e) => e.kind === 'learnMac');
+    if (applyEffects(learning, 0, 0, ukey.usedMs)) this.changed();
   }
 
   /**
    * Gives what the datapath counted since the last visit to rules and ports. Addresses are refreshed only by
-   * a megaflow that is up to date: a stale one may name the wrong VLAN or port.
+   * a megaflow that is up to date: a stale one may name the wrong VLAN or port. True when there was traffic.
    */
-  private pushStats(ukey: Ukey, now: number, isFresh: boolean): void {
-    if (!ukey.settled) return;
+  private pushStats(ukey: Ukey, now: number, isFresh: boolean): boolean {
+    if (!ukey.settled) return false;
     const stats = this.deps.cache.stats(ukey);
     const packets = stats.packets - ukey.packets;
     const bytes = stats.bytes - ukey.bytes;
     ukey.packets = stats.packets;
     ukey.bytes = stats.bytes;
     ukey.tcpFlags = stats.tcpFlags;
-    if (packets <= 0) return;
+    if (packets <= 0) return false;
     ukey.usedMs = stats.usedMs > 0 ? Math.min(stats.usedMs, now) : now;
     const effects = isFresh ? ukey.effects : ukey.effects.filter((e) => e.kind !== 'learnMac');
     if (applyEffects(effects, packets, bytes, ukey.usedMs)) this.changed();
+    return true;
   }
 
   /** Keeps the megaflow when nothing differs, replaces its program, or deletes it when other bits count. */

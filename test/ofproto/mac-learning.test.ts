@@ -16,6 +16,7 @@ const seen = (mac: number, owner: string, more = {}) => ({
   owner,
   isGratuitousArp: false,
   isBond: false,
+  seenMs: clock.now(),
   ...more,
 });
 
@@ -94,6 +95,14 @@ describe('MAC table', () => {
     expect(table.learn(seen(1, 'bond', { isGratuitousArp: true, isBond: true }))).toBe(false);
     clock.advance(5001);
     expect(table.learn(seen(1, 'bond', { isGratuitousArp: true, isBond: true }))).toBe(true);
+  });
+
+  test('traffic from before a move, counted late, does not move an address back', () => {
+    table.learn(seen(1, 'old'));
+    clock.advance(1000);
+    table.learn(seen(1, 'new'));
+    expect(table.learn(seen(1, 'old', { seenMs: clock.now() - 500 }))).toBe(false);
+    expect(table.lookup(1, 0)?.owner).toBe('new');
   });
 
   test('forgetting a port leaves the others', () => {

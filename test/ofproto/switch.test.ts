@@ -217,6 +217,13 @@ describe('revalidation', () => {
     expect(lab.flows().every((f) => !f.split(',').includes('2'))).toBe(true);
   });
 
+  test('flows that go on after a change of tag teach their source in the new VLAN at once', async () => {
+    for (let i = 0; i < 3; i++) lab.deliver(1, frame(A, B));
+    br.setBundle('p1', { ports: [br.portNamed('p1')!.ofPort], vlanMode: 'access', tag: 7 });
+    await lab.switch.revalidateAll();
+    expect(br.macs.entries().map((e) => [e.vlan, e.owner.name])).toEqual([[7, 'p1']]);
+  });
+
   test('idle megaflows go after max-idle, used ones stay', async () => {
     lab.deliver(1, frame(A, BROADCAST));
     lab.deliver(2, frame(B, BROADCAST));

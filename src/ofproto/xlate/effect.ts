@@ -37,7 +37,7 @@ export function applyEffects(
   for (const effect of effects) {
     switch (effect.kind) {
       case 'learnMac':
-        if (effect.bridge.learn(effect)) changed = true;
+        if (effect.bridge.learn(effect, usedMs)) changed = true;
         break;
       case 'creditRule':
         effect.rule.credit(packets, bytes, usedMs);

@@ -106,7 +106,8 @@ function outputBundle(ctx: XlateContext, from: Bundle, to: Bundle, vlans: Vlans)
   }
   const member = to.activeMember();
   if (member === null) {
-    ctx.drop('datapath_drop_invalid_bond', ' >> no enabled port in the output bundle, dropping');
+    const reason = to.isBond ? 'datapath_drop_invalid_bond' : 'drop_action_of_pipeline';
+    ctx.drop(reason, ' >> no enabled port in the output bundle, dropping');
     return;
   }
   const pcp = ctx.tags.length > 0 ? ctx.tags[0] & PCP_MASK : 0;
