@@ -121,9 +121,9 @@ if (process.getuid() !== 0)
   giveUp('the switch opens network devices and must run as root: sudo npm start');
 ensureNodePackages();
 ensureDebianPackages(RUN_PACKAGES);
-build();
 for (const folder of [runDir, dbDir, logDir]) mkdirSync(folder, { recursive: true });
 refuseSecondSwitch();
+build();
 
 let ending = false;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
