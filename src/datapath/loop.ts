@@ -30,6 +30,8 @@ export interface LoopCommands {
   take(): void;
   /** Tells the main thread about upcalls made since the last call. */
   report(): void;
+  /** A port's device was deleted: it is not polled any more and waits to be removed. */
+  deviceGone(port: DevicePort): void;
   /** Says whether the doorbell is needed from now on. */
   setSleeping(sleeping: boolean): void;
 }
@@ -156,6 +158,7 @@ export class Loop {
       if ((flags & (EPOLLERR | EPOLLHUP)) !== 0 && !port.onDeviceError()) {
         // The device is gone; its descriptor would be reported for ever.
         this.epoll.remove(port.fd);
+        this.commands.deviceGone(port);
         continue;
       }
       if ((flags & EPOLLIN) !== 0 && this.isActive[token] === 0) this.activate(port);

@@ -73,6 +73,8 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
       waiting: () => !commands.isEmpty(),
       take: takeCommands,
       report,
+      deviceGone: ({ name }) =>
+        post({ kind: 'log', level: 'info', text: `${name}: the device is gone` }),
       setSleeping: (sleeping) => {
         Atomics.store(control, Control.SLEEPING, sleeping ? 1 : 0);
       },

@@ -32,15 +32,13 @@ const PACKET_IGNORE_OUTGOING = 23;
 const PACKET_MR_PROMISC = 1;
 const TPACKET_V2 = 1;
 
-/** sizeof(struct virtio_net_hdr) as PACKET_VNET_HDR puts it in front of a frame. */
-export const PACKET_VNET_BYTES = 10;
 /**
  * PACKET_RESERVE: tp_mac becomes 146 and the network header 160, so that its words are aligned, and the bytes
  * between struct tpacket2_hdr and the frame are headroom for tags and outer headers.
  */
 const RESERVE_BYTES = 70;
 /** tp_mac of a frame without VLAN tag when PACKET_RESERVE is RESERVE_BYTES. */
-export const RING_FRAME_AT = 146;
+const RING_FRAME_AT = 146;
 
 const SLOT_BYTES = 2048;
 const SLOT_COUNT = 1024;

@@ -1,12 +1,16 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { PortNo } from '../../src/datapath/datapath.ts';
+import type { PortNo, PortSpec } from '../../src/datapath/datapath.ts';
 import { ProgramBuilder } from '../../src/datapath/program.ts';
 import { WorkerDatapath, type WorkerDatapathOptions } from '../../src/datapath/worker-datapath.ts';
 import { IN_PORT } from '../../src/packet/key.ts';
+import { addressOf, write } from '../../src/sys/libc.ts';
+import { closeDescriptor, openPacketSocket } from '../../src/sys/packet-socket.ts';
+import { openTap } from '../../src/sys/tap.ts';
 import { RealClock } from '../../src/util/real-clock.ts';
 import { datapathContract } from '../contract/datapath.ts';
 import { workerBundle } from '../support/worker-bundle.ts';
@@ -104,6 +108,63 @@ describe('the worker datapath', () => {
     expect(used()).toBe(123_456_789);
     await datapath.close();
   });
+
+  test.each(['packet', 'tap'] as const)(
+    'forwards between real interfaces and rests when one is deleted (%s)',
+    async (kind) => {
+      const id = process.pid % 1_000_000;
+      const names = [`wa${id}`, `wb${id}`];
+      const ip = (...args: string[]) => execFileSync('ip', args, { stdio: 'pipe' });
+      const lines: string[] = [];
+      const datapath = start({ logger: { ...logger, info: (line) => void lines.push(line) } });
+      const specs: PortSpec[] = [];
+      for (const [i, name] of names.entries()) {
+        if (kind === 'tap') {
+          specs.push(await openTap({ name, mtu: 1500 }));
+        } else {
+          ip('link', 'add', name, 'type', 'veth', 'peer', 'name', `${name}p`);
+          writeFileSync(`/proc/sys/net/ipv6/conf/${name}p/disable_ipv6`, '1');
+          ip('link', 'set', `${name}p`, 'up');
+        }
+        writeFileSync(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, '1');
+        ip('link', 'set', name, 'up');
+        const ifindex = Number(readFileSync(`/sys/class/net/${name}/ifindex`, 'utf8'));
+        if (kind === 'packet') specs.push(await openPacketSocket({ name, ifindex, mtu: 1500 }));
+        await datapath.addPort(P(i + 1), name, specs[i]);
+        const program = new ProgramBuilder();
+        program.output(2 - i);
+        const match = { words: [IN_PORT], values: [i + 1], masks: [-1] };
+        datapath.putFlow(i, match, program.take());
+      }
+      await datapath.barrier();
+      const far = kind === 'tap' ? names[0] : `${names[0]}p`;
+      const ifindex = Number(readFileSync(`/sys/class/net/${far}/ifindex`, 'utf8'));
+      const socket = await openPacketSocket({ name: far, ifindex, mtu: 1500 });
+      const bytes = new Uint8Array(new ArrayBuffer(70)).fill(2);
+      // The first 10 bytes are the virtio-net header.
+      bytes.fill(0, 0, 10);
+      const transmitted = () => datapath.portStats(P(2)).txPackets;
+      for (let tries = 0; tries < 200 && transmitted() === 0; tries++) {
+        expect(write(socket.fd, addressOf(bytes), 70)).toBe(70);
+        await sleep(5);
+      }
+      expect(transmitted()).toBeGreaterThan(0);
+      expect(datapath.portStats(P(1)).rxBytes % 60).toBe(0);
+
+      ip('link', 'del', names[0]);
+      await datapath.barrier();
+      const before = process.cpuUsage();
+      await sleep(300);
+      const { user, system } = process.cpuUsage(before);
+      // A loop that spins on the dead descriptor would take all of the 300 ms.
+      expect(user + system).toBeLessThan(200_000);
+      if (kind === 'tap') expect(lines).toEqual([`${names[0]}: the device is gone`]);
+      for (const port of [1, 2]) await datapath.removePort(P(port));
+      for (const spec of [...specs, socket]) if ('fd' in spec) await closeDescriptor(spec.fd);
+      if (kind === 'packet') ip('link', 'del', names[1]);
+      await datapath.close();
+    },
+  );
 
   test('rejects what is asked after close and leaves nothing hanging', async () => {
     const datapath = start();
