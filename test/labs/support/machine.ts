@@ -99,8 +99,8 @@ export class Machine {
   }
 
   #nsenter(command: string): ChildProcess {
-    // --root: entering a mount namespace would otherwise leave a chroot that the caller lives in.
-    const target = ['-t', String(this.#initPid), '-m', '-n', '-p', '--root'];
+    // --root and --wd: entering a mount namespace would otherwise leave a chroot that the caller lives in.
+    const target = ['-t', String(this.#initPid), '-m', '-n', '-p', '--root', '--wd'];
     return spawn('nsenter', [...target, '--', 'sh', '-c', command], {
       cwd: '/',
       stdio: ['pipe', 'pipe', 'pipe'],
