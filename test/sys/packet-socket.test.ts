@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { close } from '../../src/sys/libc.ts';
 import { mappedRegion } from '../../src/sys/mapped-region.ts';
@@ -8,7 +8,20 @@ import { closeDescriptor, openPacketSocket, takeSocketError } from '../../src/sy
 const dev = `ps${process.pid % 1000000}`;
 const ip = (...args: string[]) => execFileSync('ip', args, { encoding: 'utf8' });
 const ifindexOf = (name: string) => Number(readFileSync(`/sys/class/net/${name}/ifindex`, 'utf8'));
-const openSockets = () => readFileSync('/proc/net/packet', 'utf8').split('\n').length;
+/** Packet sockets of this process: others come and go. */
+const openSockets = () => {
+  const inodes = readFileSync('/proc/net/packet', 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).at(-1));
+  return readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      const inode = /socket:\[(\d+)\]/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1];
+      return inode !== undefined && inodes.includes(inode);
+    } catch {
+      return false;
+    }
+  }).length;
+};
 
 beforeAll(() => {
   ip('link', 'add', dev, 'type', 'veth', 'peer', 'name', `${dev}p`);
@@ -46,10 +59,13 @@ describe('a packet socket', () => {
   });
 
   test('names the interface that does not exist, and leaks no descriptor', async () => {
+    const open = await openPacketSocket({ name: dev, ifindex: ifindexOf(dev), mtu: 1500 });
     const before = openSockets();
+    expect(before).toBe(1);
     const options = { name: 'eth77', ifindex: 0x7ffffff0, mtu: 1500 };
     await expect(openPacketSocket(options)).rejects.toThrow(/^eth77: .*No such device/);
     expect(openSockets()).toBe(before);
+    await closeDescriptor(open.fd);
   });
 
   test('opens and closes many at once without queueing their waits one after the other', async () => {
