@@ -1,12 +1,13 @@
 /**
  * The network devices of our namespace: a table kept true by rtnetlink events (rtnetlink(7), RTM_NEWLINK).
  *
- * Events are read when a poll on the thread pool says that some wait, all at once, and listeners hear of them once: thousands
+ * Events are read when the event loop says that some wait, all at once, and listeners hear of them once: thousands
  * of devices that come and go in one moment are one change. Events lost by the kernel (ENOBUFS) lead to a new dump.
+ * No thread waits for them: one that slept in poll(2) would keep a process that crashed or exited from ending.
  */
+import type { Socket } from 'node:net';
 import type { Logger } from '../util/logger.ts';
-import { Doorbell, openEventfd } from './eventfd.ts';
-import { addressOf, callAsync, poll } from './libc.ts';
+import { streamOf } from './fd-stream.ts';
 import {
   type Attribute,
   attributesOf,
@@ -36,7 +37,6 @@ const IFLA_INFO_KIND = 1;
 const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;
 const IFINFO_BYTES = 16;
-const POLLIN = 1;
 const EVENT_BUFFER_BYTES = 4 << 20;
 
 /** One network device. */
@@ -78,22 +78,21 @@ export interface LinkStats {
 
 export class Links {
   private readonly requests = new NetlinkSocket();
-  private readonly events = new NetlinkSocket(RTMGRP_LINK, EVENT_BUFFER_BYTES);
+  private readonly events: NetlinkSocket;
   private readonly byIndex = new Map<number, Link>();
   private readonly indexOf = new Map<string, number>();
   private readonly listeners = new Set<() => void>();
-  private readonly doorbell = new Doorbell(openEventfd());
-  /** Two struct pollfd, off-heap: the events' socket, and the doorbell that ends the wait. */
-  private readonly pollfds = new DataView(new ArrayBuffer(80));
+  private stream: Socket | undefined;
+  private ended: () => void = () => {};
   private readonly log: Logger;
   private closed = false;
+  /** How often events were lost and all devices listed anew. */
+  resyncs = 0;
 
-  constructor(log: Logger) {
+  /** `eventBytes`: what the kernel may hold for us before it drops events. Throws SystemError. */
+  constructor(log: Logger, eventBytes = EVENT_BUFFER_BYTES) {
     this.log = log;
-    this.pollfds.setInt32(0, this.events.fd, true);
-    this.pollfds.setInt16(4, POLLIN, true);
-    this.pollfds.setInt32(8, this.doorbell.fd, true);
-    this.pollfds.setInt16(12, POLLIN, true);
+    this.events = new NetlinkSocket(RTMGRP_LINK, eventBytes);
     this.dump();
   }
 
@@ -116,28 +115,59 @@ export class Links {
     return () => this.listeners.delete(listener);
   }
 
-  /** Starts to follow events, until close(). */
-  async follow(): Promise<void> {
-    const address = addressOf(new Uint8Array(this.pollfds.buffer));
-    while (!this.closed) {
-      await callAsync(poll, address, 2, -1);
-      if (!this.closed && this.readEvents()) for (const listener of this.listeners) listener();
-    }
-    this.events.close();
-    this.requests.close();
-    this.doorbell.close();
+  /** Follows events; resolves when close() has ended that. It keeps no process alive. */
+  follow(): Promise<void> {
+    this.watch();
+    return new Promise((resolve) => {
+      this.ended = resolve;
+    });
+  }
+
+  private watch(): void {
+    const stream = streamOf(this.events.fd, 'rtnetlink');
+    this.stream = stream;
+    stream.on('data', (datagram: Buffer) => {
+      this.take(datagram);
+      this.readEvents();
+      this.tell();
+    });
+    // Only lost events (ENOBUFS) end the stream, not the socket behind it: watch again first, then list.
+    stream.on('error', (failure) =>
+      this.log.info(`rtnetlink: ${failure.message}; listing all network devices anew`),
+    );
+    stream.on('close', () => {
+      if (this.closed) {
+        this.events.close();
+        this.requests.close();
+        this.ended();
+        return;
+      }
+      this.resyncs++;
+      this.watch();
+      this.dump();
+      this.tell();
+    });
+  }
+
+  private tell(): void {
+    for (const listener of this.listeners) listener();
   }
 
   /** Reads what waits now; for a caller who has just changed a device and must see it. */
   refresh(): void {
-    if (this.readEvents()) for (const listener of this.listeners) listener();
+    if (this.readEvents()) this.tell();
   }
 
-  /** Ends follow(). The wait on the thread pool must be over before a process can exit. */
+  /** Ends follow(). */
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    this.doorbell.ring();
+    if (this.stream !== undefined) {
+      this.stream.destroy();
+      return;
+    }
+    this.events.close();
+    this.requests.close();
   }
 
   /** Statistics of all devices, fresh, by ifindex: one dump. */
@@ -195,16 +225,21 @@ export class Links {
       } catch (failure) {
         if (!(failure instanceof SystemError)) throw failure;
         this.log.info(`${failure.message}; listing all network devices anew`);
+        this.resyncs++;
         this.dump();
         return true;
       }
       if (datagram === null) return changed;
-      for (const { type, body } of messagesIn(datagram)) {
-        if (body.byteLength < IFINFO_BYTES || body.getUint8(0) !== 0) continue;
-        if (type === RTM_NEWLINK) this.put(parseLink(body));
-        else if (type === RTM_DELLINK) this.drop(body.getInt32(4, true));
-        changed = true;
-      }
+      this.take(datagram);
+      changed = true;
+    }
+  }
+
+  private take(datagram: Uint8Array): void {
+    for (const { type, body } of messagesIn(datagram)) {
+      if (body.byteLength < IFINFO_BYTES || body.getUint8(0) !== 0) continue;
+      if (type === RTM_NEWLINK) this.put(parseLink(body));
+      else if (type === RTM_DELLINK) this.drop(body.getInt32(4, true));
     }
   }
 

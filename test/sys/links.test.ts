@@ -117,3 +117,27 @@ test('messages and attributes with impossible lengths end the walk', () => {
   new DataView(broken.buffer).setUint16(20, 0xfff0, true);
   expect(attributesOf([...messagesIn(broken)][0].body, 4).size).toBe(0);
 });
+
+test('events lost by the kernel lead to a table as true as before', async () => {
+  // A buffer that a burst overflows while nobody reads: the event loop stands still inside execFileSync.
+  const overflowing = new Links(silent, 4096);
+  const done = overflowing.follow();
+  try {
+    const batch = Array.from(
+      { length: 60 },
+      (_, i) => `link add ${name}${i} type veth peer name p${process.pid}-${i}`,
+    );
+    execFileSync('ip', ['-batch', '-'], { input: batch.join('\n') });
+    await until(() => overflowing.get(`${name}59`) !== undefined);
+    for (let i = 0; i < 60; i++) expect(overflowing.get(`${name}${i}`)).toBeDefined();
+    expect(overflowing.resyncs).toBeGreaterThan(0);
+    const removal = Array.from({ length: 60 }, (_, i) => `link del ${name}${i}`);
+    execFileSync('ip', ['-batch', '-'], { input: removal.join('\n') });
+    await until(() => overflowing.get(`${name}59`) === undefined);
+    ip('link', 'add', name, 'type', 'veth', 'peer', 'name', peer);
+    await until(() => overflowing.get(name) !== undefined);
+  } finally {
+    overflowing.close();
+    await done;
+  }
+});
