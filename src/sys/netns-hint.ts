@@ -34,7 +34,7 @@ export function describeMissingDevice(name: string, options: MissingDeviceOption
 }
 
 /** The named namespace that has a device of this name, undefined when none has or none may be entered. */
-export function namespaceOf(name: string, directory = '/run/netns'): string | undefined {
+function namespaceOf(name: string, directory = '/run/netns'): string | undefined {
   let namespaces: string[];
   try {
     namespaces = readdirSync(directory);

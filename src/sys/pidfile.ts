@@ -8,6 +8,7 @@
  * renamed, so that nobody ever reads a pidfile without a lock or without a number.
  */
 import { closeSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { systemReason } from '../util/vlog.ts';
 import { addressOf, fcntl } from './libc.ts';
 import { SystemError } from './system-error.ts';
 
@@ -45,7 +46,7 @@ export function createPidfile(path: string, overwrite: boolean): Pidfile {
   try {
     fd = openSync(temporary, 'w', 0o666);
   } catch (error) {
-    throw new PidfileError(`${temporary}: create failed (${reasonOf(error)})`);
+    throw new PidfileError(`${temporary}: create failed (${systemReason(error)})`);
   }
   try {
     const lock = wholeFile(F_WRLCK);
@@ -63,7 +64,7 @@ export function createPidfile(path: string, overwrite: boolean): Pidfile {
   } catch (error) {
     closeSync(fd);
     if (error instanceof PidfileError) throw error;
-    throw new PidfileError(`${path}: cannot write pidfile (${reasonOf(error)})`);
+    throw new PidfileError(`${path}: cannot write pidfile (${systemReason(error)})`);
   }
   return {
     path,
@@ -100,11 +101,4 @@ function wholeFile(type: number): DataView {
   const lock = new DataView(new ArrayBuffer(FLOCK_BYTES));
   lock.setInt16(0, type, LITTLE);
   return lock;
-}
-
-function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  const found = /^E[A-Z0-9]+: ([^,]+)/.exec(text);
-  const reason = found === null ? text : found[1];
-  return reason.charAt(0).toUpperCase() + reason.slice(1);
 }

@@ -50,7 +50,7 @@ const MONTHS = [
 const two = (n: number, fill = '0'): string => String(n).padStart(2, fill);
 
 /** The parts of strftime(3) that a log pattern uses, and `#`: one more digit of the fraction of a second. */
-export function formatTime(template: string, wallMs: number, utc: boolean): string {
+function formatTime(template: string, wallMs: number, utc: boolean): string {
   // A local time is the UTC time of a moment shifted by the zone's offset.
   const zoneMin = utc ? 0 : new Date(wallMs).getTimezoneOffset();
   const t = new Date(wallMs - zoneMin * 60_000);
