@@ -37,6 +37,7 @@ const IFLA_INFO_KIND = 1;
 const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;
 const IFINFO_BYTES = 16;
+const ENOBUFS = 105;
 const EVENT_BUFFER_BYTES = 4 << 20;
 
 /** One network device. */
@@ -131,10 +132,8 @@ export class Links {
       this.readEvents();
       this.tell();
     });
-    // Only lost events (ENOBUFS) end the stream, not the socket behind it: watch again first, then list.
-    stream.on('error', (failure) =>
-      this.log.info(`rtnetlink: ${failure.message}; listing all network devices anew`),
-    );
+    // Only lost events (ENOBUFS) end the stream, not the socket behind it: watch again, then list.
+    stream.on('error', () => {});
     stream.on('close', () => {
       if (this.closed) {
         this.events.close();
@@ -142,9 +141,8 @@ export class Links {
         this.ended();
         return;
       }
-      this.resyncs++;
       this.watch();
-      this.dump();
+      this.readEvents(true);
       this.tell();
     });
   }
@@ -215,24 +213,29 @@ export class Links {
     });
   }
 
-  /** True when something was read. */
-  private readEvents(): boolean {
+  /**
+   * True when something was read. After a loss the kernel drops further events in silence until the queue is empty
+   * (netlink(7), ENOBUFS), so the new list is made only then.
+   */
+  private readEvents(lost = false): boolean {
     let changed = false;
     for (;;) {
-      let datagram: Uint8Array | null;
       try {
-        datagram = this.events.receive();
+        const datagram = this.events.receive();
+        if (datagram === null) break;
+        this.take(datagram);
+        changed = true;
       } catch (failure) {
         if (!(failure instanceof SystemError)) throw failure;
-        this.log.info(`${failure.message}; listing all network devices anew`);
-        this.resyncs++;
-        this.dump();
-        return true;
+        lost = true;
+        if (failure.errno !== ENOBUFS) break;
       }
-      if (datagram === null) return changed;
-      this.take(datagram);
-      changed = true;
     }
+    if (!lost) return changed;
+    this.log.info('rtnetlink events were lost; listing all network devices anew');
+    this.resyncs++;
+    this.dump();
+    return true;
   }
 
   private take(datagram: Uint8Array): void {
