@@ -113,6 +113,10 @@ export async function startSwitch(
       onCrash: ends.onFatal,
       seed: random32(),
     });
+    clock.follow(() => {
+      if (clock.stopped) datapath.holdClock(clock.now());
+      else datapath.runClock(clock.now());
+    });
     return makeFabric(datapath, NO_GATE, false);
   });
   const inMemory = once(() => {

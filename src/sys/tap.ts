@@ -15,6 +15,8 @@ import { SystemError } from './system-error.ts';
 const TUNSETIFF = 0x400454ca;
 const TUNGETIFF = 0x800454d2;
 const TUNSETPERSIST = 0x400454cb;
+/** netdevice(7); a TAP's descriptor answers it for its device, wherever that is. */
+const SIOCGIFHWADDR = 0x8927;
 const TUNSETOFFLOAD = 0x400454d0;
 const TUNSETVNETHDRSZ = 0x400454d8;
 
@@ -86,6 +88,16 @@ export async function openTap(options: TapOptions): Promise<TapDevice> {
 /** False once the device behind the descriptor was deleted; true in whatever namespace it lives. */
 export function isTapAlive(fd: number): boolean {
   return ioctl(fd, TUNGETIFF, addressOf(new Uint8Array(new ArrayBuffer(IFREQ_BYTES)))) >= 0;
+}
+
+/** MAC address of the device behind a descriptor, 48 bits, in whatever namespace it lives; 0 when it is gone. */
+export function tapAddress(fd: number): bigint {
+  const request = new Uint8Array(new ArrayBuffer(IFREQ_BYTES));
+  if (ioctl(fd, SIOCGIFHWADDR, addressOf(request)) < 0) return 0n;
+  // struct sockaddr follows the name: family, then the address.
+  let mac = 0n;
+  for (let i = 0; i < 6; i++) mac = (mac << 8n) | BigInt(request[NAME_BYTES + 2 + i]);
+  return mac;
 }
 
 /** Whether the device stays when its descriptor is closed. */

@@ -20,6 +20,17 @@ export class RealClock implements Clock {
   private sleeper: NodeJS.Timeout | undefined;
   private sleepsUntilMs = Number.POSITIVE_INFINITY;
   private warping = false;
+  private readonly followers: (() => void)[] = [];
+
+  /** Calls `follower` now and whenever the clock is held or moved: for those who show its time elsewhere. */
+  follow(follower: () => void): void {
+    this.followers.push(follower);
+    follower();
+  }
+
+  private tellFollowers(): void {
+    for (const follower of this.followers) follower();
+  }
 
   now(): number {
     return this.heldMs ?? Math.floor(performance.now()) + this.offsetMs;
@@ -49,7 +60,9 @@ export class RealClock implements Clock {
 
   /** Holds the clock where it is (`time/stop`). */
   stop(): void {
-    if (this.heldMs === undefined) this.heldMs = this.now();
+    if (this.heldMs !== undefined) return;
+    this.heldMs = this.now();
+    this.tellFollowers();
   }
 
   /**
@@ -67,6 +80,7 @@ export class RealClock implements Clock {
         left -= step;
         if (this.heldMs === undefined) this.offsetMs += step;
         else this.heldMs += step;
+        this.tellFollowers();
         this.runDue();
         await settle();
       }

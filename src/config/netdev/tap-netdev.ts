@@ -1,13 +1,23 @@
 /**
  * A TAP device of ours: types internal and tap. It may be moved into another network namespace and keeps working there: frames
- * go through its descriptor, which does not care. What the kernel says of it there cannot be seen from here, so its last
- * known state is reported.
+ * go through its descriptor, which does not care. What the kernel says of it there cannot be seen from here, so it counts
+ * as up, with the address that its descriptor tells.
+ *
+ * Devices are persistent: one that a killed daemon left, here or in a named namespace, is attached to again with all its
+ * addresses and routes.
  */
 import type { PortSpec } from '../../datapath/datapath.ts';
 import { driverInfo } from '../../sys/ethtool.ts';
 import type { Link, Links } from '../../sys/links.ts';
+import { inNamespace, NETNS_DIRECTORY, namespaceOf } from '../../sys/netns.ts';
 import { closeDescriptor } from '../../sys/packet-socket.ts';
-import { isTapAlive, openTap, setTapPersistent } from '../../sys/tap.ts';
+import {
+  isTapAlive,
+  openTap,
+  setTapPersistent,
+  type TapDevice,
+  tapAddress,
+} from '../../sys/tap.ts';
 import type { WantedInterface } from '../wanted.ts';
 import { type Netdev, NetdevError, type NetdevStatus } from './netdev.ts';
 import { linkStatus } from './system-netdev.ts';
@@ -16,24 +26,44 @@ const DEFAULT_MTU = 1500;
 /** Nobody here knows the MTU that a device has in another namespace: its own stack enforces it. */
 const UNKNOWN_MTU = 65_535;
 
-/** `mac`: the address that the device gets, 48 bits. */
+/** `mac`: the address that a new device gets, 48 bits. */
 export async function openTapNetdev(
   want: WantedInterface,
   links: Links,
   mac: bigint,
 ): Promise<Netdev> {
+  const away = await attachElsewhere(want, links);
+  if (away !== null) return new TapNetdev(want.name, { ...away, mtu: UNKNOWN_MTU }, null, links);
   const mtu = want.mtuRequest ?? DEFAULT_MTU;
   try {
+    const isNew = links.get(want.name) === undefined;
     const device = await openTap({ name: want.name, mtu, adopt: true });
     setTapPersistent(device.fd, true);
     links.refresh();
     const link = links.get(want.name);
-    if (link === undefined) throw new Error(`${want.name}: the new TAP device is not there`);
-    links.setMac(link, mac);
-    if (mtu !== link.mtu) links.setMtu(link, mtu);
-    return new TapNetdev(device, links.at(link.ifindex) ?? link, links);
+    if (link === undefined) throw new Error(`${want.name}: the TAP device is not there`);
+    if (isNew || want.mac !== null) links.setMac(link, mac);
+    if (mtu !== link.mtu && (isNew || want.mtuRequest !== null)) links.setMtu(link, mtu);
+    return new TapNetdev(want.name, device, links.at(link.ifindex) ?? link, links);
   } catch (failure) {
     throw new NetdevError(`could not open network device ${(failure as Error).message}`);
+  }
+}
+
+/** Attaches to the device where a former daemon's user had moved it; null when there is none to be had. */
+async function attachElsewhere(want: WantedInterface, links: Links): Promise<TapDevice | null> {
+  if (want.previousOfport === null || links.get(want.name) !== undefined) return null;
+  const namespace = namespaceOf(want.name);
+  if (namespace === undefined) return null;
+  const path = `${NETNS_DIRECTORY}/${namespace}`;
+  try {
+    const within = (open: () => number): number => inNamespace(path, open);
+    const device = await openTap({ name: want.name, mtu: UNKNOWN_MTU, adopt: true, within });
+    setTapPersistent(device.fd, true);
+    return device;
+  } catch {
+    // Somebody else's device of the same name: ours is made here.
+    return null;
   }
 }
 
@@ -43,22 +73,18 @@ class TapNetdev implements Netdev {
   readonly spec: PortSpec & { fd: number };
   readonly ifindex: number;
   private readonly links: Links;
-  private last: Link;
 
-  constructor(spec: PortSpec & { fd: number }, link: Link, links: Links) {
-    this.name = link.name;
-    this.ifindex = link.ifindex;
+  constructor(name: string, spec: PortSpec & { fd: number }, link: Link | null, links: Links) {
+    this.name = name;
+    this.ifindex = link?.ifindex ?? 0;
     this.spec = spec;
     this.links = links;
-    this.last = link;
   }
 
   /** The device in our namespace; undefined when it was moved away. */
   private here(): Link | undefined {
     const link = this.links.at(this.ifindex);
-    if (link?.kind !== 'tun') return undefined;
-    this.last = link;
-    return link;
+    return link?.kind === 'tun' ? link : undefined;
   }
 
   current(): boolean {
@@ -67,21 +93,21 @@ class TapNetdev implements Netdev {
 
   status(): NetdevStatus {
     const link = this.here();
-    if (link === undefined) {
-      return {
-        mac: this.last.mac,
-        adminUp: true,
-        linkUp: true,
-        linkResets: 0,
-        speedBps: null,
-        fullDuplex: null,
-        mtu: UNKNOWN_MTU,
-        ifindex: this.ifindex,
-        status: {},
-        statistics: {},
-      };
+    if (link !== undefined) {
+      return { ...linkStatus(link), linkResets: 0, status: { ...driverInfo(link.name) } };
     }
-    return { ...linkStatus(link), linkResets: 0, status: { ...driverInfo(link.name) } };
+    return {
+      mac: tapAddress(this.spec.fd),
+      adminUp: true,
+      linkUp: true,
+      linkResets: 0,
+      speedBps: null,
+      fullDuplex: null,
+      mtu: UNKNOWN_MTU,
+      ifindex: this.ifindex,
+      status: {},
+      statistics: {},
+    };
   }
 
   setMtu(mtu: number): void {
