@@ -22,7 +22,7 @@ type Translate<K extends ActionKind> = (
   action: Extract<Action, { kind: K }>,
 ) => void;
 
-const TABLE: { readonly [K in ActionKind]: Translate<K> } = {
+const TABLE: { readonly [K in ActionKind]?: Translate<K> } = {
   normal: (ctx) => {
     ctx.note?.('    NORMAL');
     normal(ctx);
@@ -36,7 +36,7 @@ const TABLE: { readonly [K in ActionKind]: Translate<K> } = {
     const inPort = ctx.flow[OF_IN_PORT];
     if (action.port !== null) ctx.flow[OF_IN_PORT] = action.port;
     ctx.depth++;
-    ctx.enterTable(ctx, action.table);
+    ctx.enterTable(ctx, action.table ?? 0);
     ctx.depth--;
     ctx.flow[OF_IN_PORT] = inPort;
   },
@@ -48,7 +48,10 @@ export function translateActions(ctx: XlateContext, actions: readonly Action[]):
   for (const action of actions) {
     if (ctx.error !== null) return;
     // The table's type pairs each kind with its function; TypeScript cannot follow the pairing by itself.
-    (TABLE[action.kind] as (ctx: XlateContext, action: Action) => void)(ctx, action);
+    (TABLE[action.kind] as ((ctx: XlateContext, action: Action) => void) | undefined)?.(
+      ctx,
+      action,
+    );
   }
 }
 
