@@ -10,13 +10,15 @@
  *   SET_MTU      port, mtu
  *   BARRIER      sequence
  *   INJECT       port, frame bytes, 3 offload words, frame
+ *   SET_METER    meter, text bytes, JSON of MeterConfig or null
  *   STOP
  * Worker to main, first word RecordKind:
- *   UPCALL       reason, userspace reason, cookie high, cookie low, frame bytes, 3 offload words, DP_WORDS key words, frame
+ *   UPCALL       reason, cookie kind, COOKIE_WORDS words, frame bytes, 3 offload words, DP_WORDS key words, frame
  *   TRANSMIT     port, frame bytes, 3 offload words, frame (of a dummy port)
  * Frames and text fill whole words; what is over is not read.
  */
 import type { FrameOffload, PortSpec } from './datapath.ts';
+import { COOKIE_WORDS } from './program.ts';
 
 export const CommandKind = {
   PUT_FLOW: 1,
@@ -28,6 +30,7 @@ export const CommandKind = {
   BARRIER: 7,
   INJECT: 8,
   STOP: 9,
+  SET_METER: 10,
 } as const;
 
 export const RecordKind = { UPCALL: 1, TRANSMIT: 2 } as const;
@@ -70,6 +73,8 @@ export type WorkerMessage =
   | { kind: 'done'; sequence: number; error?: string }
   | { kind: 'log'; level: 'err' | 'warn' | 'info' | 'dbg'; text: string };
 
+/** Words of an UPCALL record in front of the offload words; the last one is the frame's length. */
+export const UPCALL_HEAD = 4 + COOKIE_WORDS;
 export const OFFLOAD_WORDS = 3;
 export const wordsOf = (bytes: number): number => (bytes + 3) >>> 2;
 

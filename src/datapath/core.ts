@@ -9,12 +9,13 @@ import { DIRTY_COLD, DIRTY_HOT } from '../packet/frames.ts';
 import { DP_WORDS, HOT_WORDS, PACKET_TYPE, RECIRC_ID, TCP_FLAGS } from '../packet/key.ts';
 import type { Region } from '../sys/region.ts';
 import { BATCH_FRAMES, Batch, SHARED_ALIAS } from './batch.ts';
-import type { FlowId, FrameOffload, PortNo, SparseMatch } from './datapath.ts';
+import type { FlowId, FrameOffload, MeterConfig, PortNo, SparseMatch } from './datapath.ts';
 import { MAX_FRAME_BYTES, UpcallReason } from './datapath.ts';
 import { Egress, HEADROOM } from './egress.ts';
 import type { UpcallSink } from './execute.ts';
 import { Executor, isMetadata } from './execute.ts';
 import { FLOW_MISS, FLOW_SKIP, MegaflowCache } from './megaflow.ts';
+import { Meters } from './meter.ts';
 import type { Port } from './port.ts';
 import type { Shared } from './shared.ts';
 import {
@@ -35,6 +36,8 @@ import {
 /** Recirculations of one frame, as many as Open vSwitch allows. */
 const MAX_RECIRCULATIONS = 6;
 
+const NO_PROGRAM = new Int32Array(0);
+
 const INVALID_PACKET = counterIndex('datapath_drop_rx_invalid_packet');
 const OVERSIZED = counterIndex('drop_rx_oversized');
 const RECIRC_ERROR = counterIndex('datapath_drop_recirc_error');
@@ -45,6 +48,7 @@ export class DatapathCore {
   private readonly shared: Shared;
   private readonly egress: Egress;
   private readonly executor: Executor;
+  private readonly meters: Meters;
   private readonly rawNow: () => number;
   /** Index 0 takes what poll() receives, index n what was recirculated n times. */
   private readonly batches: Batch[] = [];
@@ -61,6 +65,7 @@ export class DatapathCore {
     this.shared = shared;
     this.rawNow = rawNow;
     this.cache = new MegaflowCache(seed);
+    this.meters = new Meters(shared);
     this.egress = new Egress(region, shared);
     this.executor = new Executor(region, shared, this.egress, sink, (batch, p, id, depth, alias) =>
       this.recirculate(batch, p, id, depth, alias),
@@ -102,6 +107,10 @@ export class DatapathCore {
   removeFlow(id: FlowId): void {
     this.cache.remove(id);
     this.countFlows();
+  }
+
+  setMeter(id: number, config: MeterConfig | null): void {
+    this.meters.set(id, config, this.shared.now(this.rawNow()));
   }
 
   /**
@@ -198,7 +207,7 @@ export class DatapathCore {
         this.executor.run(batch, p, cache.programs[id]!, depth);
       } else if (id === FLOW_MISS) {
         misses++;
-        this.executor.upcall(batch, p, UpcallReason.MISS, 0, 0, 0);
+        this.executor.upcall(batch, p, UpcallReason.MISS, NO_PROGRAM, 0, 0);
       }
     }
     lookups[LOOKUP_HIT] += hits;

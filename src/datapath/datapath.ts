@@ -48,13 +48,16 @@ export const UpcallReason = {
 /** One frame that needs a decision. Arrays are valid only during the handler call. */
 export interface Upcall {
   readonly reason: number;
-  /** USERSPACE arguments; zero for a miss. */
-  readonly userspaceReason: number;
-  readonly cookieHigh: number;
-  readonly cookieLow: number;
-  /** DP_WORDS words. */
+  /** CookieKind (program.ts) of the USERSPACE action; 0 for a miss. */
+  readonly cookieKind: number;
+  /** COOKIE_WORDS words: those of the USERSPACE action, then zeros. */
+  readonly cookie: Uint32Array;
+  /** DP_WORDS words, read from `frame` as it is; metadata as the program left them. */
   readonly key: Uint32Array;
-  /** The frame as received, VLAN tags in place; at most UPCALL_FRAME_BYTES (frames are kept whole up to 64 KiB). */
+  /**
+   * The frame, VLAN tags in place: as received for a miss, as rewritten so far by the program for an ACTION. Whole up
+   * to 64 KiB, unless a TRUNC stood before the USERSPACE action.
+   */
   readonly frame: Uint8Array;
   /** Length of the frame in bytes. */
   readonly frameBytes: number;
@@ -106,6 +109,39 @@ export interface PortStats {
   rxMulticast: number;
 }
 
+/** Rates of a meter: of all exceeded bands the one with the highest rate is applied (OpenFlow 1.3.5, 5.7). */
+export interface MeterConfig {
+  /** What rates and bursts count: kbit (per second) or packets (per second). */
+  readonly unit: 'kbps' | 'pktps';
+  /** At most MAX_BANDS. */
+  readonly bands: readonly MeterBandConfig[];
+}
+
+export interface MeterBandConfig {
+  readonly type: 'drop' | 'dscpRemark';
+  readonly rate: number;
+  /** kbit or packets; 0 takes the rate (one second's worth). */
+  readonly burst: number;
+  /** dscpRemark: steps of drop precedence to add. */
+  readonly precLevel: number;
+}
+
+/** Cumulative since setMeter; a plain snapshot. */
+export interface MeterStats {
+  packets: number;
+  bytes: number;
+  /** What each band was applied to. MAX_BANDS entries. */
+  bandPackets: number[];
+  bandBytes: number[];
+}
+
+export const newMeterStats = (): MeterStats => ({
+  packets: 0,
+  bytes: 0,
+  bandPackets: new Array<number>(MAX_BANDS).fill(0),
+  bandBytes: new Array<number>(MAX_BANDS).fill(0),
+});
+
 /** Lookup totals, as `dpctl/show` prints them. */
 export interface LookupStats {
   hit: number;
@@ -135,6 +171,14 @@ export interface Datapath {
   /** Runs a program on a frame once, without lookup (the miss's own frame, packet-out). Copies the frame before it returns. */
   execute(frame: Uint8Array, offload: FrameOffload, key: Uint32Array, program: Int32Array): void;
 
+  /**
+   * Installs or replaces a meter, 0 <= id < METER_SLOTS, with full buckets and zero statistics; null removes it.
+   * A METER action of a meter that does not exist lets frames pass.
+   */
+  setMeter(id: number, config: MeterConfig | null): void;
+  /** Statistics since setMeter. Its arrays have MAX_BANDS entries, zero where unused. */
+  meterStats(id: number, into: MeterStats): MeterStats;
+
   flowStats(id: FlowId, into: FlowStats): FlowStats;
   portStats(port: PortNo): PortStats;
   lookupStats(): LookupStats;
@@ -149,6 +193,9 @@ export interface Datapath {
   close(): Promise<void>;
 }
 
+/** Meters that a datapath can hold, and bands of one. */
+export const METER_SLOTS = 1 << 16;
+export const MAX_BANDS = 8;
 /** The number of megaflows that a datapath can hold; flow-limit is capped to it. */
 export const FLOW_SLOTS = 1 << 18;
 /** Largest frame: a GSO super-frame and its headers. */

@@ -19,15 +19,16 @@ import { counterIndex, LOOKUP_LOST } from './shared.ts';
 
 /**
  * Takes frame p for the main thread: bytes, key and arguments are read before it returns. False when it has no room;
- * the frame is then lost and counted.
+ * the frame is then lost and counted. program[at .. at + words) is the argument of USERSPACE: cookie kind and words;
+ * `words` is 0 for a miss.
  */
 export type UpcallSink = (
   batch: Batch,
   p: number,
   reason: number,
-  userspaceReason: number,
-  cookieHigh: number,
-  cookieLow: number,
+  program: Int32Array,
+  at: number,
+  words: number,
 ) => boolean;
 
 /** Queues frame p to be looked up again under the recirculation id. `aliased`: p itself goes on being used. */
@@ -85,11 +86,11 @@ export class Executor {
     batch: Batch,
     p: number,
     reason: number,
-    userspaceReason: number,
-    cookieHigh: number,
-    cookieLow: number,
+    program: Int32Array,
+    at: number,
+    words: number,
   ): void {
-    if (!this.sink(batch, p, reason, userspaceReason, cookieHigh, cookieLow)) this.countLost();
+    if (!this.sink(batch, p, reason, program, at, words)) this.countLost();
   }
 
   countLost(): void {
@@ -140,14 +141,7 @@ export class Executor {
           setWord(this.region, batch, p, program[at + 1], program[at + 2], program[at + 3]);
           break;
         case Op.USERSPACE:
-          this.upcall(
-            batch,
-            p,
-            UpcallReason.ACTION,
-            program[at + 1],
-            program[at + 2],
-            program[at + 3],
-          );
+          this.upcall(batch, p, UpcallReason.ACTION, program, at + 1, words - 1);
           break;
         case Op.TRUNC:
           limit = program[at + 1];

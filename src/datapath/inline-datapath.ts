@@ -19,6 +19,8 @@ import type {
   FlowStats,
   FrameOffload,
   LookupStats,
+  MeterConfig,
+  MeterStats,
   PortNo,
   PortSpec,
   PortStats,
@@ -28,6 +30,7 @@ import type {
 import { DatapathError } from './datapath-error.ts';
 import type { DatapathEvent, DropReason } from './drop-reason.ts';
 import { DUMMY_MEMORY_BYTES, DummyPort } from './dummy-port.ts';
+import { COOKIE_WORDS } from './program.ts';
 import { Shared } from './shared.ts';
 
 /** Upcalls that may wait for the handler; more are lost and counted. */
@@ -55,8 +58,8 @@ export class InlineDatapath implements Datapath {
     this.core = new DatapathCore(
       region,
       this.shared,
-      (batch, p, reason, userspaceReason, cookieHigh, cookieLow) =>
-        this.queueUpcall(batch, p, reason, userspaceReason, cookieHigh, cookieLow),
+      (batch, p, reason, program, at, words) =>
+        this.queueUpcall(batch, p, reason, program, at, words),
       () => clock.now(),
     );
   }
@@ -98,6 +101,14 @@ export class InlineDatapath implements Datapath {
     this.core.execute(frame, offload, key, program);
     this.needsFlush = true;
     this.run();
+  }
+
+  setMeter(id: number, config: MeterConfig | null): void {
+    this.core.setMeter(id, config);
+  }
+
+  meterStats(id: number, into: MeterStats): MeterStats {
+    return this.shared.meterStats(id, into);
   }
 
   flowStats(id: FlowId, into: FlowStats): FlowStats {
@@ -182,18 +193,19 @@ export class InlineDatapath implements Datapath {
     batch: Batch,
     p: number,
     reason: number,
-    userspaceReason: number,
-    cookieHigh: number,
-    cookieLow: number,
+    program: Int32Array,
+    at: number,
+    words: number,
   ): boolean {
     if (this.upcalls.length >= INLINE_UPCALLS) return false;
     const start = batch.start[p];
     const length = batch.length[p];
     this.upcalls.push({
       reason,
-      userspaceReason,
-      cookieHigh: cookieHigh >>> 0,
-      cookieLow: cookieLow >>> 0,
+      cookieKind: words > 0 ? program[at] : 0,
+      cookie: Uint32Array.from({ length: COOKIE_WORDS }, (_, i) =>
+        i + 1 < words ? program[at + 1 + i] : 0,
+      ),
       key: batch.keys.slice(p * DP_WORDS, (p + 1) * DP_WORDS),
       frame: this.region.bytes.slice(start, start + length),
       frameBytes: length,

@@ -6,13 +6,11 @@
 import { formatFlowParts, vlanFields } from '../packet/flow-text.ts';
 import { DP_WORDS, PKT_MARK, VLAN0, VLAN1 } from '../packet/key.ts';
 import { ETH_TYPE_VLAN } from '../packet/protocol.ts';
-import { Op } from './program.ts';
+import { CookieKind, HashKind, Op, PacketInFlag } from './program.ts';
 
 export interface ProgramTextOptions {
   /** Name of a datapath port, for `--names`; numbers are written without it. */
   portName?: (port: number) => string | undefined;
-  /** What stands after "pid=0," for a USERSPACE action: controller(...), slow_path(...). */
-  userspace?: (reason: number, cookieHigh: number, cookieLow: number) => string;
 }
 
 /** `key` (DP_WORDS words) of a frame that the program is for: SET of a word means ipv4() or ipv6() by its type. */
@@ -56,15 +54,9 @@ function steps(
         at = next;
         continue;
       }
-      case Op.USERSPACE: {
-        const high = program[at + 2];
-        const low = program[at + 3];
-        const text =
-          options.userspace?.(a, high, low) ??
-          `userdata(${[a, high, low].map((w) => (w >>> 0).toString(16).padStart(8, '0')).join('')})`;
-        parts.push(`userspace(pid=0,${text})`);
+      case Op.USERSPACE:
+        parts.push(`userspace(pid=0,${cookieText(program, at + 1, words - 1)})`);
         break;
-      }
       case Op.TRUNC:
         parts.push(`trunc(${a})`);
         break;
@@ -72,15 +64,102 @@ function steps(
         parts.push(`recirc(${a === 0 ? '0' : `0x${(a >>> 0).toString(16)}`})`);
         break;
       case Op.CLONE:
-        parts.push(
-          `clone(${steps(program, at + 1, at + words, key, options).join(',') || 'drop'})`,
-        );
+        parts.push(`clone(${nested(program, at + 1, at + words, key, options)})`);
+        break;
+      case Op.SAMPLE: {
+        const percent = ((a >>> 0) / 0xffffffff) * 100;
+        const inside = nested(program, at + 2, at + words, key, options);
+        parts.push(`sample(sample=${percent.toFixed(1)}%,actions(${inside}))`);
+        break;
+      }
+      case Op.CHECK_PKT_LEN: {
+        const middle = at + 3 + program[at + 2];
+        const longer = nested(program, at + 3, middle, key, options);
+        const others = nested(program, middle, at + words, key, options);
+        parts.push(`check_pkt_len(size=${a},gt(${longer}),le(${others}))`);
+        break;
+      }
+      case Op.PUSH_MPLS:
+        parts.push(`push_mpls(${lseText(program[at + 2])},eth_type=0x${a.toString(16)})`);
+        break;
+      case Op.POP_MPLS:
+        parts.push(`pop_mpls(eth_type=0x${a.toString(16)})`);
+        break;
+      case Op.METER:
+        parts.push(`meter(${a >>> 0})`);
+        break;
+      case Op.HASH:
+        parts.push(`hash(${a === HashKind.L4 ? 'l4' : 'sym_l4'}(${program[at + 2] >>> 0}))`);
+        break;
+      // The original has none of these four.
+      case Op.PUSH_PBB:
+        parts.push(`push_pbb(isid=0x${a.toString(16)})`);
+        break;
+      case Op.POP_PBB:
+        parts.push('pop_pbb');
+        break;
+      case Op.COPY_TTL_OUT:
+        parts.push('copy_ttl_out');
+        break;
+      case Op.COPY_TTL_IN:
+        parts.push('copy_ttl_in');
         break;
       // DROP: a program that does nothing is written "drop", and one that does something has no need of it.
     }
     at += words;
   }
   return parts;
+}
+
+const nested = (
+  program: ArrayLike<number>,
+  from: number,
+  end: number,
+  key: ArrayLike<number>,
+  options: ProgramTextOptions,
+): string => steps(program, from, end, key, options).join(',') || 'drop';
+
+const lseText = (lse: number): string =>
+  `label=${lse >>> 12},tc=${(lse >>> 9) & 7},ttl=${lse & 255},bos=${(lse >>> 8) & 1}`;
+
+const SLOW_PATH_NAMES = ['cfm', 'bfd', 'lacp', 'stp', 'lldp', 'action', 'match'];
+/** C's %#x: no prefix for zero. */
+const hex = (value: number | bigint): string =>
+  value === 0 || value === 0n ? '0' : `0x${value.toString(16)}`;
+
+/** What stands behind "pid=0,": the cookie by its kind (program.ts). */
+function cookieText(program: ArrayLike<number>, at: number, words: number): string {
+  const cookie = (i: number): number => (i + 1 < words ? program[at + 1 + i] >>> 0 : 0);
+  switch (program[at]) {
+    case CookieKind.SLOW_PATH:
+      return `slow_path(${SLOW_PATH_NAMES.filter((_, bit) => cookie(0) & (1 << bit)).join(',')})`;
+    case CookieKind.CONTROLLER: {
+      const flags = cookie(0);
+      const ruleCookie = (BigInt(cookie(3)) << 32n) | BigInt(cookie(4));
+      return (
+        `controller(reason=${cookie(1)},dont_send=${flags & PacketInFlag.DONT_SEND ? 1 : 0}` +
+        `,continuation=${flags & PacketInFlag.CONTINUATION ? 1 : 0},recirc_id=${cookie(2)}` +
+        `,rule_cookie=${hex(ruleCookie)},controller_id=${cookie(5)},max_len=${cookie(6)})`
+      );
+    }
+    case CookieKind.SFLOW: {
+      const tci = cookie(0);
+      return `sFlow(vid=${tci & 0xfff},pcp=${(tci >>> 13) & 7},output=${cookie(1)})`;
+    }
+    case CookieKind.FLOW_SAMPLE:
+      return (
+        `flow_sample(probability=${cookie(0)},collector_set_id=${cookie(1)}` +
+        `,obs_domain_id=${cookie(2)},obs_point_id=${cookie(3)},output_port=${cookie(4)}` +
+        `${['', ',ingress', ',egress'][cookie(5)] ?? ''})`
+      );
+    case CookieKind.IPFIX:
+      return `ipfix(output_port=${cookie(0)})`;
+    default: {
+      let digits = '';
+      for (let i = 0; i < words - 1; i++) digits += cookie(i).toString(16).padStart(8, '0');
+      return `userdata(${digits})`;
+    }
+  }
 }
 
 /** push_vlan always writes both numbers. */

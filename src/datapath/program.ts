@@ -16,9 +16,9 @@ export const Op = {
   POP_VLAN: 3,
   /** [key word, value, mask]: masked rewrite of the header bytes that the key word stands for */
   SET: 4,
-  /** [reason, cookie high, cookie low]: hand the frame to the main thread (UpcallReason) */
+  /** [CookieKind, ...words of the cookie]: hand the frame, as it is by now, to the main thread */
   USERSPACE: 5,
-  /** [bytes]: limits the next OUTPUT only (OFPAT output(max_len), mirrors' snaplen) */
+  /** [bytes]: limits the next OUTPUT or USERSPACE only (OFPAT output(max_len), mirrors' snaplen) */
   TRUNC: 6,
   /** [recirc id]: look the frame up again; last action of its program */
   RECIRC: 7,
@@ -26,7 +26,63 @@ export const Op = {
   DROP: 8,
   /** [...program]: run the nested program on a copy */
   CLONE: 9,
+  /** [eth_type, label stack entry]: a new outermost entry in front of the network header. The key is read anew. */
+  PUSH_MPLS: 10,
+  /** [eth_type]: removes the outermost entry and sets the frame's type. The key is read anew. */
+  POP_MPLS: 11,
+  /** [meter id]: ends the whole program when the meter drops the frame; may remark its DSCP */
+  METER: 12,
+  /** [HashKind, basis]: writes dp_hash into the metadata of the frame, for a RECIRC behind it */
+  HASH: 13,
+  /** [probability of 2^32 - 1, ...program]: run the nested program on a copy of a part of the frames */
+  SAMPLE: 14,
+  /** [bytes, words of the first program, ...program if longer, ...program if not]: on a copy */
+  CHECK_PKT_LEN: 15,
+  /** [I-SID]: a new outer Ethernet header with the frame's addresses, and an I-TAG (IEEE 802.1ah). The key is read anew. */
+  PUSH_PBB: 16,
+  /** Removes the outer Ethernet header and the I-TAG. The key is read anew. */
+  POP_PBB: 17,
+  /** TTL of the second outermost header (MPLS or IP) to the outermost MPLS entry */
+  COPY_TTL_OUT: 18,
+  /** TTL of the outermost MPLS entry to the header behind it (MPLS or IP) */
+  COPY_TTL_IN: 19,
 } as const;
+
+/**
+ * What the words of a USERSPACE action say. They come back in Upcall.cookie as they are; the text of the action
+ * (program-text.ts) reads them as given here. At most COOKIE_WORDS, missing ones are 0.
+ */
+export const CookieKind = {
+  /** Opaque words: userdata(...). */
+  OTHER: 0,
+  /** [reasons: SlowPath bits] */
+  SLOW_PATH: 1,
+  /** [PacketInFlag bits, OFPR_* reason, recirc id, rule cookie high, low, controller id, max_len] */
+  CONTROLLER: 2,
+  /** [vlan TCI, output] */
+  SFLOW: 3,
+  /** [probability, collector set id, observation domain id, observation point id, output port, direction 0, 1 ingress, 2 egress] */
+  FLOW_SAMPLE: 4,
+  /** [output port] */
+  IPFIX: 5,
+} as const;
+export const COOKIE_WORDS = 8;
+
+export const PacketInFlag = { DONT_SEND: 1, CONTINUATION: 2 } as const;
+
+/** Why frames of a flow go through the main thread. The names in the text: cfm, bfd, lacp, stp, lldp, action, match. */
+export const SlowPath = {
+  CFM: 1,
+  BFD: 2,
+  LACP: 4,
+  STP: 8,
+  LLDP: 16,
+  ACTION: 32,
+  MATCH: 64,
+} as const;
+
+/** L4: addresses, protocol and ports; SYM_L4: the same for both directions. */
+export const HashKind = { L4: 0, SYM_L4: 1 } as const;
 
 /** Builds a program. Reused by one translation after another: `reset()` first, `take()` last. */
 export class ProgramBuilder {
@@ -70,8 +126,13 @@ export class ProgramBuilder {
   set(keyWord: number, value: number, mask: number): void {
     this.put(Op.SET, keyWord, value, mask, 3);
   }
-  userspace(reason: number, cookieHigh: number, cookieLow: number): void {
-    this.put(Op.USERSPACE, reason, cookieHigh, cookieLow, 3);
+  /** `kind` is a CookieKind, `cookie` up to COOKIE_WORDS words. */
+  userspace(kind: number, ...cookie: number[]): void {
+    if (cookie.length > COOKIE_WORDS) throw new RangeError(`cookie of ${cookie.length} words`);
+    this.put(Op.USERSPACE, kind, 0, 0, 1);
+    this.words[this.n - 2] += cookie.length << 8;
+    this.room(cookie.length);
+    for (const word of cookie) this.words[this.n++] = word;
   }
   trunc(bytes: number): void {
     this.put(Op.TRUNC, bytes, 0, 0, 1);
@@ -81,6 +142,71 @@ export class ProgramBuilder {
   }
   drop(reason: number): void {
     this.put(Op.DROP, reason, 0, 0, 1);
+  }
+
+  pushMpls(ethType: number, lse: number): void {
+    this.put(Op.PUSH_MPLS, ethType, lse, 0, 2);
+  }
+  popMpls(ethType: number): void {
+    this.put(Op.POP_MPLS, ethType, 0, 0, 1);
+  }
+  meter(id: number): void {
+    this.put(Op.METER, id, 0, 0, 1);
+  }
+  /** `kind` is a HashKind. */
+  hash(kind: number, basis: number): void {
+    this.put(Op.HASH, kind, basis, 0, 2);
+  }
+  pushPbb(isid: number): void {
+    this.put(Op.PUSH_PBB, isid, 0, 0, 1);
+  }
+  popPbb(): void {
+    this.put(Op.POP_PBB);
+  }
+  copyTtlOut(): void {
+    this.put(Op.COPY_TTL_OUT);
+  }
+  copyTtlIn(): void {
+    this.put(Op.COPY_TTL_IN);
+  }
+
+  /**
+   * Nested programs: what is written between begin...() and end(place) belongs to the action. They run on a copy, so
+   * nothing they rewrite is seen behind them.
+   */
+  beginClone(): number {
+    const place = this.n;
+    this.put(Op.CLONE);
+    return place;
+  }
+  /** `probability`: 0 never, 0xffffffff always. */
+  beginSample(probability: number): number {
+    const place = this.n;
+    this.put(Op.SAMPLE, probability, 0, 0, 1);
+    return place;
+  }
+  /** What follows runs for frames of more than `bytes`; after otherwise(place), for the others. */
+  beginCheckPktLen(bytes: number): number {
+    const place = this.n;
+    this.put(Op.CHECK_PKT_LEN, bytes, -1, 0, 2);
+    return place;
+  }
+  otherwise(place: number): void {
+    this.words[place + 2] = this.n - place - 3;
+  }
+  end(place: number): void {
+    const op = this.words[place] & 255;
+    if (op === Op.CHECK_PKT_LEN && this.words[place + 2] < 0) this.otherwise(place);
+    this.words[place] = ((this.n - place) << 8) | op;
+  }
+  /** Words from `from` on are taken back: an action that turned out to be empty. */
+  truncate(from: number): void {
+    this.n = from;
+  }
+  /** Appends a whole program. */
+  append(program: ArrayLike<number>): void {
+    this.room(program.length);
+    for (let i = 0; i < program.length; i++) this.words[this.n++] = program[i];
   }
 
   /** A copy of the program, ready to be kept. */

@@ -2,14 +2,14 @@
  * What the two threads share: statistics, counters and the clock, in one (Shared)ArrayBuffer.
  *
  * Layout, all 8-byte cells: FLOW_SLOTS x 4 (packets, bytes, used ms, TCP flags), PORT_SLOTS x 16 port statistics,
- * then 128 counters, 8 lookup totals, 2 clock cells, and 65,536 Int32 that map a port number to its slot.
+ * then 128 counters, 8 lookup totals, 2 clock cells, METER_SLOTS x 18 meter statistics, and 65,536 Int32 that map a port number to its slot.
  * Memory is zero until touched, so unused slots cost address space only.
  *
  * One writer per cell: the datapath's thread adds, the main thread reads; the main thread writes the map and the clock.
  * Plain stores of aligned 8-byte cells are enough for that, counts stay exact to 2^53.
  */
-import type { FlowId, FlowStats, LookupStats, PortNo, PortStats } from './datapath.ts';
-import { FLOW_SLOTS } from './datapath.ts';
+import type { FlowId, FlowStats, LookupStats, MeterStats, PortNo, PortStats } from './datapath.ts';
+import { FLOW_SLOTS, MAX_BANDS, METER_SLOTS } from './datapath.ts';
 import type { DatapathEvent, DropReason } from './drop-reason.ts';
 import { DATAPATH_EVENTS, DROP_REASONS } from './drop-reason.ts';
 
@@ -34,6 +34,13 @@ export const TX_DROPPED = 6;
 export const TX_ERRORS = 7;
 export const RX_MULTICAST = 8;
 
+/** Float64 cells of one meter. */
+export const METER_CELLS = 2 + 2 * MAX_BANDS;
+export const METER_PACKETS = 0;
+export const METER_BYTES = 1;
+/** Packets and bytes of band 0; those of the next bands follow. */
+export const METER_BAND = 2;
+
 const COUNTER_CELLS = 128;
 const LOOKUP_CELLS = 8;
 const CLOCK_CELLS = 2;
@@ -47,7 +54,12 @@ export const LOOKUP_FLOWS = 5;
 
 const PORT_NUMBERS = 65_536;
 const CELLS =
-  FLOW_SLOTS * FLOW_CELLS + PORT_SLOTS * PORT_CELLS + COUNTER_CELLS + LOOKUP_CELLS + CLOCK_CELLS;
+  FLOW_SLOTS * FLOW_CELLS +
+  PORT_SLOTS * PORT_CELLS +
+  COUNTER_CELLS +
+  LOOKUP_CELLS +
+  CLOCK_CELLS +
+  METER_SLOTS * METER_CELLS;
 
 /** Bytes that the buffer of a Shared needs. */
 export const SHARED_BYTES = CELLS * 8 + PORT_NUMBERS * 4;
@@ -67,6 +79,8 @@ export class Shared {
   readonly ports: Float64Array;
   readonly counters: Float64Array;
   readonly lookups: Float64Array;
+  /** METER_CELLS cells a meter. */
+  readonly meters: Float64Array;
   private readonly clock: Float64Array;
   private readonly slots: Int32Array;
   /** Main thread only: slots in use. */
@@ -86,6 +100,7 @@ export class Shared {
     this.counters = cells(COUNTER_CELLS);
     this.lookups = cells(LOOKUP_CELLS);
     this.clock = cells(CLOCK_CELLS);
+    this.meters = cells(METER_SLOTS * METER_CELLS);
     this.slots = new Int32Array(buffer, at, PORT_NUMBERS);
   }
 
@@ -126,6 +141,18 @@ export class Shared {
     into.bytes = this.flows[at + FLOW_BYTES];
     into.usedMs = this.flows[at + FLOW_USED];
     into.tcpFlags = this.flows[at + FLOW_TCP_FLAGS];
+    return into;
+  }
+
+  meterStats(id: number, into: MeterStats): MeterStats {
+    const at = id * METER_CELLS;
+    const cells = this.meters;
+    into.packets = cells[at + METER_PACKETS];
+    into.bytes = cells[at + METER_BYTES];
+    for (let band = 0; band < MAX_BANDS; band++) {
+      into.bandPackets[band] = cells[at + METER_BAND + 2 * band];
+      into.bandBytes[band] = cells[at + METER_BAND + 2 * band + 1];
+    }
     return into;
   }
 

@@ -19,6 +19,7 @@ import {
   OFFLOAD_WORDS,
   RecordKind,
   readOffload,
+  UPCALL_HEAD,
   type WorkerMessage,
   type WorkerStart,
   wordsOf,
@@ -30,6 +31,8 @@ import type {
   FlowStats,
   FrameOffload,
   LookupStats,
+  MeterConfig,
+  MeterStats,
   PortNo,
   PortSpec,
   PortStats,
@@ -39,6 +42,7 @@ import type {
 import { MAX_FRAME_BYTES, NO_OFFLOAD } from './datapath.ts';
 import { DatapathError } from './datapath-error.ts';
 import type { DatapathEvent, DropReason } from './drop-reason.ts';
+import { COOKIE_WORDS } from './program.ts';
 import { RingReader, RingWriter, ringBuffer } from './ring.ts';
 import { counterIndex, SHARED_BYTES, Shared } from './shared.ts';
 
@@ -93,6 +97,7 @@ export class WorkerDatapath implements Datapath {
   private readonly taps = new Map<number, (frame: Uint8Array, offload: FrameOffload) => void>();
   /** The upcall that a handler sees: used again for the next one. */
   private readonly upcallKey = new Uint32Array(DP_WORDS);
+  private readonly upcallCookie = new Uint32Array(COOKIE_WORDS);
   private readonly upcallFrame = new Uint8Array(MAX_FRAME_BYTES);
   private drainScheduled = false;
   private readonly stopAtExit = () => this.stopWorker();
@@ -213,6 +218,20 @@ export class WorkerDatapath implements Datapath {
     words.set(program, head + DP_WORDS);
     this.putBytes(head + DP_WORDS + program.length, frame);
     this.push(count);
+  }
+
+  setMeter(id: number, config: MeterConfig | null): void {
+    const text = new TextEncoder().encode(JSON.stringify(config));
+    const words = this.begin(3 + wordsOf(text.length));
+    words[0] = CommandKind.SET_METER;
+    words[1] = id;
+    words[2] = text.length;
+    this.putBytes(3, text);
+    this.push(3 + wordsOf(text.length));
+  }
+
+  meterStats(id: number, into: MeterStats): MeterStats {
+    return this.shared.meterStats(id, into);
   }
 
   flowStats(id: FlowId, into: FlowStats): FlowStats {
@@ -398,20 +417,20 @@ export class WorkerDatapath implements Datapath {
 
   private handleUpcall(at: number): void {
     const { words, bytes } = this.records;
-    const frameBytes = words[at + 5];
-    const key = at + 6 + OFFLOAD_WORDS;
+    const frameBytes = words[at + UPCALL_HEAD - 1];
+    const key = at + UPCALL_HEAD + OFFLOAD_WORDS;
     const frame = (key + DP_WORDS) * 4;
     for (let i = 0; i < DP_WORDS; i++) this.upcallKey[i] = words[key + i];
+    for (let i = 0; i < COOKIE_WORDS; i++) this.upcallCookie[i] = words[at + 3 + i];
     this.upcallFrame.set(bytes.subarray(frame, frame + frameBytes));
     this.handler({
       reason: words[at + 1],
-      userspaceReason: words[at + 2],
-      cookieHigh: words[at + 3] >>> 0,
-      cookieLow: words[at + 4] >>> 0,
+      cookieKind: words[at + 2],
+      cookie: this.upcallCookie,
       key: this.upcallKey,
       frame: this.upcallFrame.subarray(0, frameBytes),
       frameBytes,
-      offload: readOffload(words, at + 6),
+      offload: readOffload(words, at + UPCALL_HEAD),
     });
   }
 

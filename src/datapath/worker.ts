@@ -17,6 +17,7 @@ import {
   OFFLOAD_WORDS,
   RecordKind,
   readOffload,
+  UPCALL_HEAD,
   type WorkerMessage,
   type WorkerStart,
   wordsOf,
@@ -30,6 +31,7 @@ import { FrameBuffers } from './frame-buffers.ts';
 import { Loop } from './loop.ts';
 import { PacketPlainPort } from './packet-plain-port.ts';
 import { PacketPort } from './packet-port.ts';
+import { COOKIE_WORDS } from './program.ts';
 import { RingReader, RingWriter } from './ring.ts';
 import { Shared } from './shared.ts';
 import { TapPort } from './tap-port.ts';
@@ -89,27 +91,26 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
     batch: Batch,
     p: number,
     reason: number,
-    userspaceReason: number,
-    cookieHigh: number,
-    cookieLow: number,
+    program: Int32Array,
+    from: number,
+    count: number,
   ): boolean {
     const length = batch.length[p];
-    let at = records.reserve(9 + DP_WORDS + wordsOf(length));
+    let at = records.reserve(UPCALL_HEAD + OFFLOAD_WORDS + DP_WORDS + wordsOf(length));
     if (at < 0) return false;
     const words = records.words;
     words[at++] = RecordKind.UPCALL;
     words[at++] = reason;
-    words[at++] = userspaceReason;
-    words[at++] = cookieHigh;
-    words[at++] = cookieLow;
+    // The kind and the cookie's words.
+    for (let i = 0; i <= COOKIE_WORDS; i++) words[at++] = i < count ? program[from + i] : 0;
     words[at++] = length;
     words[at++] = batch.offloadFlags[p] | (batch.gsoType[p] << 8) | (batch.gsoSize[p] << 16);
     words[at++] = batch.headerBytes[p] | (batch.csumStart[p] << 16);
     words[at++] = batch.csumOffset[p];
     const key = p * DP_WORDS;
     for (let i = 0; i < DP_WORDS; i++) words[at++] = batch.keys[key + i];
-    const from = batch.start[p];
-    records.bytes.set(region.bytes.subarray(from, from + length), at * 4);
+    const start = batch.start[p];
+    records.bytes.set(region.bytes.subarray(start, start + length), at * 4);
     records.publish();
     unreported = true;
     return true;
@@ -206,6 +207,11 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
         // Commands keep their order: what execute() queued leaves before this frame is looked at.
         core.flush();
         if (port.inject(bytes, readOffload(words, at + 3))) while (core.poll(port) > 0);
+        return false;
+      }
+      case CommandKind.SET_METER: {
+        const bytes = commands.bytes.slice((at + 3) * 4, (at + 3) * 4 + words[at + 2]);
+        core.setMeter(words[at + 1], JSON.parse(new TextDecoder().decode(bytes)));
         return false;
       }
       case CommandKind.STOP:

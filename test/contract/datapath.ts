@@ -68,7 +68,12 @@ export function datapathContract(name: string, make: () => Promise<DatapathHarne
       }
       datapath.onUpcall(
         (upcall) =>
-          upcalls.push({ ...upcall, key: upcall.key.slice(), frame: upcall.frame.slice() }),
+          upcalls.push({
+            ...upcall,
+            key: upcall.key.slice(),
+            frame: upcall.frame.slice(),
+            cookie: upcall.cookie.slice(),
+          }),
         () => {
           flushes++;
         },
@@ -86,9 +91,8 @@ export function datapathContract(name: string, make: () => Promise<DatapathHarne
       expect(upcalls).toHaveLength(1);
       expect(upcalls[0]).toMatchObject({
         reason: UpcallReason.MISS,
-        userspaceReason: 0,
-        cookieHigh: 0,
-        cookieLow: 0,
+        cookieKind: 0,
+        cookie: new Uint32Array(8),
         frameBytes: frame.length,
         offload: NO_OFFLOAD,
       });
@@ -223,7 +227,7 @@ export function datapathContract(name: string, make: () => Promise<DatapathHarne
       expect(datapath.lookupStats()).toMatchObject({ hit: 1, missed: 1 });
     });
 
-    test('a USERSPACE action carries reason and cookie, unsigned', async () => {
+    test('a USERSPACE action carries kind and cookie, unsigned', async () => {
       datapath.putFlow(
         1,
         onPort(1),
@@ -234,9 +238,8 @@ export function datapathContract(name: string, make: () => Promise<DatapathHarne
       expect(upcalls).toMatchObject([
         {
           reason: UpcallReason.ACTION,
-          userspaceReason: 7,
-          cookieHigh: 0xfedcba98,
-          cookieLow: 0x80000001,
+          cookieKind: 7,
+          cookie: Uint32Array.of(0xfedcba98, 0x80000001, 0, 0, 0, 0, 0, 0),
         },
       ]);
     });

@@ -226,9 +226,8 @@ describe('actions', () => {
     );
     expect(upcalls[0]).toMatchObject({
       reason: UpcallReason.ACTION,
-      userspaceReason: 3,
-      cookieHigh: 0x11,
-      cookieLow: 0x22,
+      cookieKind: 3,
+      cookie: Uint32Array.of(0x11, 0x22, 0, 0, 0, 0, 0, 0),
       frameBytes: frame.length + 4,
     });
     expect(sent.length).toBe(1);

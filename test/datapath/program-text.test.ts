@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { Op, ProgramBuilder } from '../../src/datapath/program.ts';
+import {
+  CookieKind,
+  HashKind,
+  PacketInFlag,
+  ProgramBuilder,
+  SlowPath,
+} from '../../src/datapath/program.ts';
 import { formatProgram } from '../../src/datapath/program-text.ts';
 import { keyOf } from '../../src/packet/extract.ts';
 import * as K from '../../src/packet/key.ts';
@@ -116,16 +122,66 @@ test.each<[string, (b: ProgramBuilder) => void, Uint32Array?]>([
   expect(formatProgram(b.take(), key ?? tcp)).toBe(text);
 });
 
-test('ports by name, userspace by its reader, clones in parentheses', () => {
+test('ports by name, clones in parentheses', () => {
   const b = new ProgramBuilder();
-  b.userspace(1, 2, 3);
+  const clone = b.beginClone();
+  b.userspace(CookieKind.SLOW_PATH, SlowPath.LACP | SlowPath.ACTION);
   b.output(2);
-  const inner = b.take();
-  const program = Int32Array.of(((inner.length + 1) << 8) | Op.CLONE, ...inner);
-  expect(
-    formatProgram(program, tcp, {
-      portName: (n) => `p${n}`,
-      userspace: (reason, high, low) => `slow_path(${reason},${high},${low})`,
-    }),
-  ).toBe('clone(userspace(pid=0,slow_path(1,2,3)),p2)');
+  b.end(clone);
+  expect(formatProgram(b.take(), tcp, { portName: (n) => `p${n}` })).toBe(
+    'clone(userspace(pid=0,slow_path(lacp,action)),p2)',
+  );
+});
+
+const built: [string, (b: ProgramBuilder) => void][] = [
+  ['push_mpls(label=100,tc=3,ttl=64,bos=1,eth_type=0x8847)', (b) => b.pushMpls(0x8847, 0x64740)],
+  ['pop_mpls(eth_type=0x800)', (b) => b.popMpls(0x800)],
+  ['meter(0)', (b) => b.meter(0)],
+  ['hash(l4(0))', (b) => b.hash(HashKind.L4, 0)],
+  ['hash(sym_l4(7))', (b) => b.hash(HashKind.SYM_L4, 7)],
+  ['userspace(pid=0,userdata(0000000200000003))', (b) => b.userspace(CookieKind.OTHER, 2, 3)],
+  [
+    'userspace(pid=0,controller(reason=1,dont_send=0,continuation=1,recirc_id=7,rule_cookie=0x100000002,controller_id=3,max_len=65535))',
+    (b) => b.userspace(CookieKind.CONTROLLER, PacketInFlag.CONTINUATION, 1, 7, 1, 2, 3, 65535),
+  ],
+  ['userspace(pid=0,sFlow(vid=5,pcp=1,output=3))', (b) => b.userspace(CookieKind.SFLOW, 0x2005, 3)],
+  [
+    'userspace(pid=0,flow_sample(probability=65535,collector_set_id=1,obs_domain_id=2,obs_point_id=3,output_port=4,egress))',
+    (b) => b.userspace(CookieKind.FLOW_SAMPLE, 65535, 1, 2, 3, 4, 2),
+  ],
+  [
+    'sample(sample=50.0%,actions(pop_vlan,2)),3',
+    (b) => {
+      const place = b.beginSample(0x80000000);
+      b.popVlan();
+      b.output(2);
+      b.end(place);
+      b.output(3);
+    },
+  ],
+  [
+    'check_pkt_len(size=1500,gt(1,2),le(drop)),4',
+    (b) => {
+      const place = b.beginCheckPktLen(1500);
+      b.output(1);
+      b.output(2);
+      b.end(place);
+      b.output(4);
+    },
+  ],
+  [
+    'check_pkt_len(size=1500,gt(recirc(0x1)),le(recirc(0x2)))',
+    (b) => {
+      const place = b.beginCheckPktLen(1500);
+      b.recirc(1);
+      b.otherwise(place);
+      b.recirc(2);
+      b.end(place);
+    },
+  ],
+];
+test.each(built)('%s', (text, build) => {
+  const b = new ProgramBuilder();
+  build(b);
+  expect(formatProgram(b.take(), tcp)).toBe(text);
 });
