@@ -21,7 +21,8 @@ import {
   TOS_TTL,
   TP,
 } from '../src/packet/key.ts';
-import { popVlan, pushVlan, setWord } from '../src/packet/rewrite.ts';
+import { popVlan, pushVlan } from '../src/packet/push-pop.ts';
+import { setWord } from '../src/packet/rewrite.ts';
 import { heapRegion } from '../src/sys/region.ts';
 import { flowOf, Lab } from '../test/ofproto/lab.ts';
 import { buildFrame } from '../test/packet/frame-builder.ts';

@@ -6,14 +6,14 @@
  */
 import { extract } from '../packet/extract.ts';
 import { DIRTY_COLD, DIRTY_HOT } from '../packet/frames.ts';
-import { DP_WORDS, HOT_WORDS, PACKET_TYPE, RECIRC_ID, TCP_FLAGS } from '../packet/key.ts';
+import { DP_WORDS, RECIRC_ID, TCP_FLAGS } from '../packet/key.ts';
 import type { Region } from '../sys/region.ts';
 import { BATCH_FRAMES, Batch, SHARED_ALIAS } from './batch.ts';
 import type { FlowId, FrameOffload, MeterConfig, PortNo, SparseMatch } from './datapath.ts';
 import { MAX_FRAME_BYTES, UpcallReason } from './datapath.ts';
 import { Egress, HEADROOM } from './egress.ts';
 import type { UpcallSink } from './execute.ts';
-import { Executor, isMetadata } from './execute.ts';
+import { Executor } from './execute.ts';
 import { FLOW_MISS, FLOW_SKIP, MegaflowCache } from './megaflow.ts';
 import { Meters } from './meter.ts';
 import type { Port } from './port.ts';
@@ -54,7 +54,6 @@ export class DatapathCore {
   private readonly batches: Batch[] = [];
   /** Frames of execute(). */
   private readonly given = new Batch();
-  private readonly metadata = new Uint32Array(DP_WORDS);
 
   /**
    * `rawNow`: monotonic milliseconds (Shared.now turns them into clock time). `sink` takes upcalls. `seed` salts the
@@ -67,8 +66,14 @@ export class DatapathCore {
     this.cache = new MegaflowCache(seed);
     this.meters = new Meters(shared);
     this.egress = new Egress(region, shared);
-    this.executor = new Executor(region, shared, this.egress, sink, (batch, p, id, depth, alias) =>
-      this.recirculate(batch, p, id, depth, alias),
+    this.executor = new Executor(
+      region,
+      shared,
+      this.egress,
+      sink,
+      (batch, p, id, depth, alias) => this.recirculate(batch, p, id, depth, alias),
+      this.meters,
+      seed,
     );
     for (let i = 0; i <= MAX_RECIRCULATIONS; i++) {
       this.batches.push(new Batch());
@@ -136,12 +141,15 @@ export class DatapathCore {
     given.headerBytes[p] = offload.headerBytes;
     given.csumStart[p] = offload.csumStart;
     given.csumOffset[p] = offload.csumOffset;
-    for (let i = 0; i < DP_WORDS; i++) this.metadata[i] = key[i];
-    if (!this.extractAgain(given, p)) {
+    const base = p * DP_WORDS;
+    for (let i = 0; i < DP_WORDS; i++) given.keys[base + i] = key[i];
+    given.keyDirty[p] = DIRTY_COLD | DIRTY_HOT;
+    if (!this.executor.readAgain(given, p)) {
       this.shared.counters[INVALID_PACKET]++;
       return;
     }
-    given.inPort[p] = given.keys[p * DP_WORDS];
+    given.inPort[p] = given.keys[base];
+    this.executor.nowMs = this.shared.now(this.rawNow());
     this.executor.run(given, p, program, 0);
     this.processRecirculated(1);
   }
@@ -191,6 +199,7 @@ export class DatapathCore {
     const lookups = this.shared.lookups;
     lookups[LOOKUP_MASK_HIT] += cache.probes - probesBefore;
     const now = this.shared.now(this.rawNow());
+    this.executor.nowMs = now;
     const flows = this.shared.flows;
     let hits = 0;
     let misses = 0;
@@ -219,27 +228,11 @@ export class DatapathCore {
       const batch = this.batches[depth];
       if (batch.count === 0) continue;
       for (let p = 0; p < batch.count; p++) {
-        const base = p * DP_WORDS;
-        for (let i = 0; i < DP_WORDS; i++) this.metadata[i] = batch.keys[base + i];
-        batch.flow[p] = this.extractAgain(batch, p) ? FLOW_MISS : FLOW_SKIP;
+        batch.flow[p] = this.executor.readAgain(batch, p) ? FLOW_MISS : FLOW_SKIP;
       }
       this.process(batch, depth);
       batch.clear();
     }
-  }
-
-  /** Reads the headers of frame p anew and gives it the metadata words of `this.metadata`. */
-  private extractAgain(batch: Batch, p: number): boolean {
-    if (!extract(this.region, batch, p)) return false;
-    const base = p * DP_WORDS;
-    const metadata = this.metadata;
-    for (let i = 0; i <= PACKET_TYPE; i++) batch.keys[base + i] = metadata[i];
-    for (let i = HOT_WORDS; i < DP_WORDS; i++) {
-      if (metadata[i] === 0 || !isMetadata(i)) continue;
-      batch.keys[base + i] = metadata[i];
-      batch.keyDirty[p] |= DIRTY_COLD;
-    }
-    return true;
   }
 
   private recirculate(

@@ -6,8 +6,11 @@
  * transmission (Batch.shared says so); own() gives a frame bytes that may be rewritten.
  */
 import { GSO_NONE, NEEDS_CSUM } from '../packet/frames.ts';
+import { DP_WORDS, ETH_TYPE_PROTO } from '../packet/key.ts';
 import {
   ETH_HEADER_BYTES,
+  ETH_TYPE_IPV4,
+  ETH_TYPE_IPV6,
   ETH_TYPE_QINQ,
   ETH_TYPE_VLAN,
   VLAN_TAG_BYTES,
@@ -76,7 +79,9 @@ export class Egress {
       return;
     }
     if (batch.gsoType[p] !== GSO_NONE) {
-      if (!port.takesOffload) {
+      // The kernel's metadata has no words for labels or I-TAGs in front of IP.
+      const type = batch.keys[p * DP_WORDS + ETH_TYPE_PROTO] >>> 16;
+      if (!port.takesOffload || (type !== ETH_TYPE_IPV4 && type !== ETH_TYPE_IPV6)) {
         this.segment(batch, p, port);
         return;
       }

@@ -4,16 +4,31 @@
  * A frame is rewritten in place unless someone else still refers to its bytes (Egress.own). CLONE and RECIRC
  * copy columns, not bytes: both sides then see the bytes as aliases and copy before they write.
  */
-import { CT_STATE, DP_WORDS, PACKET_TYPE } from '../packet/key.ts';
-import { VLAN_TAG_BYTES } from '../packet/protocol.ts';
-import { popVlan, pushVlan, rewritesBytes, setWord } from '../packet/rewrite.ts';
+import { extract } from '../packet/extract.ts';
+import { flowHash } from '../packet/flow-hash.ts';
+import { DIRTY_COLD, GSO_NONE } from '../packet/frames.ts';
+import { CT_STATE, DP_HASH, DP_WORDS, HOT_WORDS, PACKET_TYPE } from '../packet/key.ts';
+import { MPLS_ENTRY_BYTES, PBB_HEADER_BYTES, VLAN_TAG_BYTES } from '../packet/protocol.ts';
+import {
+  copyTtlIn,
+  copyTtlOut,
+  popMpls,
+  popPbb,
+  popVlan,
+  pushMpls,
+  pushPbb,
+  pushVlan,
+} from '../packet/push-pop.ts';
+import { remarkDscp, rewritesBytes, setWord } from '../packet/rewrite.ts';
 import type { Region } from '../sys/region.ts';
 import type { Batch } from './batch.ts';
 import { SHARED_ALIAS, SHARED_QUEUED } from './batch.ts';
 import { UpcallReason } from './datapath.ts';
 import { DROP_REASONS } from './drop-reason.ts';
 import type { Egress } from './egress.ts';
-import { Op } from './program.ts';
+import type { Meters } from './meter.ts';
+import { METER_DROP, METER_PASS, METER_REMARK } from './meter.ts';
+import { HashKind, Op } from './program.ts';
 import type { Shared } from './shared.ts';
 import { counterIndex, LOOKUP_LOST } from './shared.ts';
 
@@ -43,6 +58,7 @@ export type Recirculate = (
 const PIPELINE_DROP = counterIndex('drop_action_of_pipeline');
 const UPCALL_LOST = counterIndex('upcall_lost');
 const NO_MEMORY = counterIndex('drop_tx_queue_full');
+const METER_DROPPED = counterIndex('datapath_drop_meter');
 const TOO_DEEP = counterIndex('drop_action_recursion_too_deep');
 
 const NO_LIMIT = 0x7fffffff;
@@ -60,6 +76,12 @@ export class Executor {
   private readonly savedColumns = new Int32Array(MAX_CLONE_DEPTH * SAVED_COLUMNS);
   private readonly savedKeys = new Uint32Array(MAX_CLONE_DEPTH * DP_WORDS);
   private recirculated = 0;
+  private readonly meters: Meters;
+  private readonly metadata = new Uint32Array(DP_WORDS);
+  /** State of the generator behind SAMPLE (xorshift), never 0. */
+  private random: number;
+  /** Clock time of the frames at hand, which meters go by; whoever calls run() keeps it. */
+  nowMs = 0;
 
   constructor(
     region: Region,
@@ -67,12 +89,16 @@ export class Executor {
     egress: Egress,
     sink: UpcallSink,
     recirculate: Recirculate,
+    meters: Meters,
+    seed: number,
   ) {
     this.region = region;
     this.shared = shared;
     this.egress = egress;
     this.sink = sink;
     this.recirculate = recirculate;
+    this.meters = meters;
+    this.random = seed | 0 || 0x2545f491;
   }
 
   /** Runs a whole program. `depth` counts recirculations so far. */
@@ -141,7 +167,8 @@ export class Executor {
           setWord(this.region, batch, p, program[at + 1], program[at + 2], program[at + 3]);
           break;
         case Op.USERSPACE:
-          this.upcall(batch, p, UpcallReason.ACTION, program, at + 1, words - 1);
+          this.userspace(batch, p, program, at + 1, words - 1, limit);
+          limit = NO_LIMIT;
           break;
         case Op.TRUNC:
           limit = program[at + 1];
@@ -157,9 +184,154 @@ export class Executor {
           if (clones === MAX_CLONE_DEPTH) this.shared.counters[TOO_DEEP]++;
           else this.clone(batch, p, program, at + 1, at + words, depth, clones);
           break;
+        case Op.PUSH_MPLS:
+        case Op.POP_MPLS:
+        case Op.PUSH_PBB:
+        case Op.POP_PBB:
+        case Op.COPY_TTL_OUT:
+        case Op.COPY_TTL_IN:
+          if (!this.reshape(batch, p, program, at)) {
+            this.shared.counters[NO_MEMORY]++;
+            return;
+          }
+          break;
+        case Op.METER:
+          if (!this.meter(batch, p, program[at + 1])) return;
+          break;
+        case Op.HASH:
+          batch.keys[p * DP_WORDS + DP_HASH] = flowHash(
+            batch.keys,
+            p * DP_WORDS,
+            program[at + 2],
+            program[at + 1] === HashKind.SYM_L4,
+          );
+          break;
+        case Op.SAMPLE:
+          if (clones === MAX_CLONE_DEPTH) this.shared.counters[TOO_DEEP]++;
+          else if (this.draws(program[at + 1])) {
+            this.clone(batch, p, program, at + 2, at + words, depth, clones);
+          }
+          break;
+        case Op.CHECK_PKT_LEN: {
+          const middle = at + 3 + program[at + 2];
+          if (clones === MAX_CLONE_DEPTH) this.shared.counters[TOO_DEEP]++;
+          else if (this.longestPacket(batch, p) > program[at + 1]) {
+            this.clone(batch, p, program, at + 3, middle, depth, clones);
+          } else this.clone(batch, p, program, middle, at + words, depth, clones);
+          break;
+        }
       }
       at += words;
     }
+  }
+
+  /**
+   * Reads the headers of frame p anew; metadata words of its key stay. False when the frame is too short by now to be one.
+   */
+  readAgain(batch: Batch, p: number): boolean {
+    const keys = batch.keys;
+    const base = p * DP_WORDS;
+    const metadata = this.metadata;
+    for (let i = 0; i < DP_WORDS; i++) metadata[i] = keys[base + i];
+    if (!extract(this.region, batch, p)) return false;
+    for (let i = 0; i <= PACKET_TYPE; i++) keys[base + i] = metadata[i];
+    for (let i = HOT_WORDS; i < DP_WORDS; i++) {
+      if (metadata[i] === 0 || !isMetadata(i)) continue;
+      keys[base + i] = metadata[i];
+      batch.keyDirty[p] |= DIRTY_COLD;
+    }
+    return true;
+  }
+
+  /** What changes the kind of frame, or bytes behind what the key knows. False when there is no memory for it. */
+  private reshape(batch: Batch, p: number, program: Int32Array, at: number): boolean {
+    const op = program[at] & 255;
+    const room = op === Op.PUSH_MPLS ? MPLS_ENTRY_BYTES : op === Op.PUSH_PBB ? PBB_HEADER_BYTES : 0;
+    if (!this.egress.own(batch, p, room)) return false;
+    const region = this.region;
+    switch (op) {
+      case Op.PUSH_MPLS:
+        pushMpls(region, batch, p, program[at + 1], program[at + 2]);
+        break;
+      case Op.POP_MPLS:
+        popMpls(region, batch, p, program[at + 1]);
+        break;
+      case Op.PUSH_PBB:
+        pushPbb(region, batch, p, program[at + 1]);
+        break;
+      case Op.POP_PBB:
+        popPbb(batch, p);
+        break;
+      case Op.COPY_TTL_OUT:
+        copyTtlOut(region, batch, p);
+        break;
+      default:
+        copyTtlIn(region, batch, p);
+    }
+    this.readAgain(batch, p);
+    return true;
+  }
+
+  /** False when the meter drops frame p. */
+  private meter(batch: Batch, p: number, id: number): boolean {
+    let packets = 1;
+    const size = batch.gsoSize[p];
+    if (batch.gsoType[p] !== GSO_NONE && size > 0) {
+      packets = Math.max(1, Math.ceil((batch.length[p] - batch.headerBytes[p]) / size));
+    }
+    const verdict = this.meters.charge(id, batch.length[p], packets, this.nowMs);
+    if (verdict === METER_PASS) return true;
+    if (verdict === METER_DROP) {
+      this.shared.counters[METER_DROPPED]++;
+      return false;
+    }
+    if (this.egress.own(batch, p)) remarkDscp(this.region, batch, p, verdict - METER_REMARK);
+    else this.shared.counters[NO_MEMORY]++;
+    return true;
+  }
+
+  /** True for a part of the calls: `probability` of 2^32 - 1. */
+  private draws(probability: number): boolean {
+    let x = this.random;
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    this.random = x;
+    return x >>> 0 <= probability >>> 0 && probability !== 0;
+  }
+
+  /** Bytes of frame p on a wire: for a super-frame, of its segments. */
+  private longestPacket(batch: Batch, p: number): number {
+    const whole = batch.length[p];
+    if (batch.gsoType[p] === GSO_NONE) return whole;
+    return Math.min(whole, batch.headerBytes[p] + batch.gsoSize[p]);
+  }
+
+  /** A cut frame goes up without offload metadata, which speaks of bytes that are gone. */
+  private userspace(
+    batch: Batch,
+    p: number,
+    program: Int32Array,
+    at: number,
+    words: number,
+    limit: number,
+  ): void {
+    // A frame that was cut to less than an Ethernet header keeps the key that it had.
+    this.readAgain(batch, p);
+    const length = batch.length[p];
+    if (limit >= length) {
+      this.upcall(batch, p, UpcallReason.ACTION, program, at, words);
+      return;
+    }
+    const flags = batch.offloadFlags[p];
+    const gsoType = batch.gsoType[p];
+    batch.length[p] = limit;
+    batch.offloadFlags[p] = 0;
+    batch.gsoType[p] = GSO_NONE;
+    this.upcall(batch, p, UpcallReason.ACTION, program, at, words);
+    batch.length[p] = length;
+    batch.offloadFlags[p] = flags;
+    batch.gsoType[p] = gsoType;
   }
 
   private drop(reason: number): void {
@@ -215,4 +387,4 @@ export class Executor {
 }
 
 /** True for the words of a key that are metadata: a recirculated frame keeps them, its headers are read again. */
-export const isMetadata = (word: number): boolean => word <= PACKET_TYPE || word >= CT_STATE;
+const isMetadata = (word: number): boolean => word <= PACKET_TYPE || word >= CT_STATE;

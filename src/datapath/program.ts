@@ -30,7 +30,7 @@ export const Op = {
   PUSH_MPLS: 10,
   /** [eth_type]: removes the outermost entry and sets the frame's type. The key is read anew. */
   POP_MPLS: 11,
-  /** [meter id]: ends the whole program when the meter drops the frame; may remark its DSCP */
+  /** [meter id]: ends the program (a nested one alone) when the meter drops the frame; may remark its DSCP */
   METER: 12,
   /** [HashKind, basis]: writes dp_hash into the metadata of the frame, for a RECIRC behind it */
   HASH: 13,

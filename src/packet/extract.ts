@@ -35,6 +35,8 @@ import {
   ND_RESERVED,
   ND_TARGET,
   PACKET_TYPE,
+  PBB_ISID,
+  PBB_PRESENT,
   PKT_MARK,
   RECIRC_ID,
   TCP_FLAGS,
@@ -53,16 +55,19 @@ import {
   ETH_TYPE_MPLS,
   ETH_TYPE_MPLS_MULTICAST,
   ETH_TYPE_NONE,
+  ETH_TYPE_PBB,
   ETH_TYPE_QINQ,
   ETH_TYPE_RARP,
   ETH_TYPE_VLAN,
   IP_PROTO_AH,
   IP_PROTO_DSTOPTS,
+  IP_PROTO_ESP,
   IP_PROTO_FRAGMENT,
   IP_PROTO_HOPOPTS,
   IP_PROTO_ICMP,
   IP_PROTO_ICMPV6,
   IP_PROTO_IGMP,
+  IP_PROTO_NONE,
   IP_PROTO_ROUTING,
   IP_PROTO_SCTP,
   IP_PROTO_TCP,
@@ -72,6 +77,17 @@ import {
   ND_OPT_SOURCE_LINKADDR,
   ND_OPT_TARGET_LINKADDR,
 } from './protocol.ts';
+
+/** OFPIEH_* */
+const EXTHDR_NONEXT = 1 << 0;
+const EXTHDR_ESP = 1 << 1;
+const EXTHDR_AUTH = 1 << 2;
+const EXTHDR_DEST = 1 << 3;
+const EXTHDR_FRAG = 1 << 4;
+const EXTHDR_ROUTER = 1 << 5;
+const EXTHDR_HOP = 1 << 6;
+const EXTHDR_UNREP = 1 << 7;
+const EXTHDR_UNSEQ = 1 << 8;
 
 /**
  * Writes frame p's key and its l3 and l4 offsets. The metadata words are set to in_port = inPort[p] and 0.
@@ -158,6 +174,9 @@ export function extract(region: Region, frames: Frames, p: number): boolean {
         keys[base + MPLS_LSE + i] = entry;
         if ((entry & 0x100) !== 0) break;
       }
+    } else if (type === ETH_TYPE_PBB && at + 4 <= end) {
+      frames.keyDirty[p] = DIRTY_COLD;
+      keys[base + PBB_ISID] = ((view.getUint32(at) & 0xffffff) | PBB_PRESENT) >>> 0;
     }
   }
   return true;
@@ -204,6 +223,9 @@ function ipv6(view: DataView, frames: Frames, p: number, at: number, end: number
   let frag = 0;
   let next = at + 40;
   const l4End = next + payloadBytes;
+  // What was seen, as OFPIEH_* bits (OpenFlow 1.3.5 section 7.2.3.7), and how far the recommended order has come.
+  let seen = 0;
+  let rank = 0;
   // Every turn moves `next` on by at least 8 bytes.
   while (
     proto === IP_PROTO_HOPOPTS ||
@@ -214,6 +236,8 @@ function ipv6(view: DataView, frames: Frames, p: number, at: number, end: number
   ) {
     // A broken chain leaves only the addresses.
     if (next + 8 > l4End) return;
+    seen = seenExtension(seen, rank, proto);
+    rank = extensionRank(proto, rank);
     const following = view.getUint8(next);
     if (proto === IP_PROTO_FRAGMENT) {
       const offset = view.getUint16(next + 2);
@@ -233,10 +257,50 @@ function ipv6(view: DataView, frames: Frames, p: number, at: number, end: number
     }
     proto = following;
   }
+  if (proto === IP_PROTO_NONE) seen |= EXTHDR_NONEXT;
+  else if (proto === IP_PROTO_ESP) seen = seenExtension(seen, rank, proto);
+  if (seen !== 0) {
+    keys[base + ND_OPTIONS] = seen;
+    frames.keyDirty[p] |= DIRTY_COLD;
+  }
   keys[base + ETH_TYPE_PROTO] = ((ETH_TYPE_IPV6 << 16) | (proto << 8) | frag) >>> 0;
   keys[base + TOS_TTL] = (((first << 4) & 0xff000000) | (hopLimit << 16)) >>> 0;
   keys[base + IPV6_FLABEL] = first & 0xfffff;
   if ((frag & FRAG_LATER) === 0) transport(view, frames, p, proto, next, l4End);
+}
+
+/** The order that RFC 8200 section 4.1 recommends. Destination options may stand before a routing header and last. */
+function extensionRank(proto: number, before: number): number {
+  switch (proto) {
+    case IP_PROTO_HOPOPTS:
+      return 1;
+    case IP_PROTO_DSTOPTS:
+      return before < 2 ? 2 : 7;
+    case IP_PROTO_ROUTING:
+      return 3;
+    case IP_PROTO_FRAGMENT:
+      return 4;
+    case IP_PROTO_AH:
+      return 5;
+    default:
+      return 6;
+  }
+}
+
+/** `seen` after an extension header `proto`, the chain so far having reached `rank`. */
+function seenExtension(seen: number, rank: number, proto: number): number {
+  let bit = EXTHDR_ESP;
+  if (proto === IP_PROTO_HOPOPTS) bit = EXTHDR_HOP;
+  else if (proto === IP_PROTO_DSTOPTS) bit = EXTHDR_DEST;
+  else if (proto === IP_PROTO_ROUTING) bit = EXTHDR_ROUTER;
+  else if (proto === IP_PROTO_FRAGMENT) bit = EXTHDR_FRAG;
+  else if (proto === IP_PROTO_AH) bit = EXTHDR_AUTH;
+  const next = extensionRank(proto, rank);
+  let after = seen | bit;
+  // Destination options are expected twice, the second time last.
+  if ((seen & bit) !== 0 && (bit !== EXTHDR_DEST || rank >= 7)) after |= EXTHDR_UNREP;
+  if (next < rank) after |= EXTHDR_UNSEQ;
+  return after;
 }
 
 function transport(
@@ -321,7 +385,7 @@ function neighborDiscovery(
     keys[base + ARP_THA] = view.getUint32(targetAt + 2);
   }
   keys[base + ND_RESERVED] = view.getUint32(at + 4);
-  keys[base + ND_OPTIONS] = firstType << 24;
+  keys[base + ND_OPTIONS] |= firstType << 24;
   frames.keyDirty[p] |= DIRTY_COLD;
 }
 

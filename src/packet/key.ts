@@ -73,7 +73,7 @@ export const ND_RESERVED = 33;
 export const ND_OPTIONS = 34;
 /** Three label stack entries, outermost first. */
 export const MPLS_LSE = 35;
-/** PBB service id, 24 bits, bit 31 set when an I-TAG is present. */
+/** PBB service id, 24 bits, PBB_PRESENT set when an I-TAG is present. */
 export const PBB_ISID = 38;
 
 // Connection tracking
@@ -134,6 +134,9 @@ export const FLOW_WORDS = 168;
 
 /** Present bit of VLAN0 and VLAN1. */
 export const VLAN_CFI = 0x1000;
+
+/** Present bit of PBB_ISID. */
+export const PBB_PRESENT = 0x80000000;
 
 /** nw_frag: any fragment; a fragment that is not the first. */
 export const FRAG_ANY = 1;

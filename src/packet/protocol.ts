@@ -2,6 +2,9 @@
 
 export const ETH_HEADER_BYTES = 14;
 export const VLAN_TAG_BYTES = 4;
+export const MPLS_ENTRY_BYTES = 4;
+/** Backbone addresses, EtherType and I-TAG control information. */
+export const PBB_HEADER_BYTES = 18;
 
 export const ETH_TYPE_IPV4 = 0x0800;
 export const ETH_TYPE_ARP = 0x0806;
@@ -11,6 +14,8 @@ export const ETH_TYPE_QINQ = 0x88a8;
 export const ETH_TYPE_IPV6 = 0x86dd;
 export const ETH_TYPE_MPLS = 0x8847;
 export const ETH_TYPE_MPLS_MULTICAST = 0x8848;
+/** I-TAG of provider backbone bridges. */
+export const ETH_TYPE_PBB = 0x88e7;
 export const ETH_TYPE_NSH = 0x894f;
 /** eth_type of frames that have none (802.2), as in OpenFlow 1.0's OFP_DL_TYPE_NOT_ETH_TYPE. */
 export const ETH_TYPE_NONE = 0x05ff;
@@ -24,8 +29,10 @@ export const IP_PROTO_TCP = 6;
 export const IP_PROTO_UDP = 17;
 export const IP_PROTO_ROUTING = 43;
 export const IP_PROTO_FRAGMENT = 44;
+export const IP_PROTO_ESP = 50;
 export const IP_PROTO_AH = 51;
 export const IP_PROTO_ICMPV6 = 58;
+export const IP_PROTO_NONE = 59;
 export const IP_PROTO_DSTOPTS = 60;
 export const IP_PROTO_SCTP = 132;
 

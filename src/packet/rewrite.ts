@@ -1,5 +1,5 @@
 /**
- * Rewriting: VLAN push and pop, and SET of a masked key word in the frame's bytes.
+ * Rewriting: SET of a masked key word in the frame's bytes. Pushing and popping headers is in push-pop.ts.
  *
  * Checksums are kept right by difference (RFC 1624), so a wrong checksum stays wrong and is the receiver's to see.
  * A frame with a partial checksum (NEEDS_CSUM) holds the pseudo header's sum in its checksum field: addresses
@@ -10,7 +10,7 @@
 import type { Region } from '../sys/region.ts';
 import { sctpChecksum, update16, update32 } from './checksum.ts';
 import type { Frames } from './frames.ts';
-import { DIRTY_COLD, GSO_NONE, NEEDS_CSUM } from './frames.ts';
+import { DIRTY_COLD, NEEDS_CSUM } from './frames.ts';
 import {
   ARP_SHA,
   ARP_SHA_THA,
@@ -26,8 +26,12 @@ import {
   IPV6_DST,
   IPV6_FLABEL,
   IPV6_SRC,
+  MPLS_LSE,
+  ND_OPTIONS,
+  ND_RESERVED,
   ND_TARGET,
   PACKET_TYPE,
+  PBB_ISID,
   TOS_TTL,
   TP,
   VLAN_CFI,
@@ -38,10 +42,16 @@ import {
   ETH_TYPE_ARP,
   ETH_TYPE_IPV4,
   ETH_TYPE_IPV6,
+  ETH_TYPE_MPLS,
+  ETH_TYPE_MPLS_MULTICAST,
+  ETH_TYPE_NONE,
+  ETH_TYPE_PBB,
   ETH_TYPE_QINQ,
   ETH_TYPE_RARP,
   ETH_TYPE_VLAN,
+  IP_PROTO_AH,
   IP_PROTO_DSTOPTS,
+  IP_PROTO_FRAGMENT,
   IP_PROTO_HOPOPTS,
   IP_PROTO_ICMP,
   IP_PROTO_ICMPV6,
@@ -53,47 +63,7 @@ import {
   ND_NEIGHBOR_SOLICIT,
   ND_OPT_SOURCE_LINKADDR,
   ND_OPT_TARGET_LINKADDR,
-  VLAN_TAG_BYTES,
 } from './protocol.ts';
-
-/** Moves what counts from `start` when the start moves by `by` bytes to the front. */
-function moveStart(frames: Frames, p: number, by: number): void {
-  frames.start[p] -= by;
-  frames.room[p] -= by;
-  frames.length[p] += by;
-  if (frames.l3[p] !== 0) frames.l3[p] += by;
-  if (frames.l4[p] !== 0) frames.l4[p] += by;
-  if ((frames.offloadFlags[p] & NEEDS_CSUM) !== 0) frames.csumStart[p] += by;
-  if (frames.gsoType[p] !== GSO_NONE) frames.headerBytes[p] += by;
-}
-
-/** Pushes a tag (`word` = TPID << 16 | TCI; its CFI bit stands for "present" and is not sent). False without room. */
-export function pushVlan(region: Region, frames: Frames, p: number, word: number): boolean {
-  if (frames.room[p] < VLAN_TAG_BYTES) return false;
-  const view = region.view;
-  const from = frames.start[p];
-  const to = from - VLAN_TAG_BYTES;
-  view.setUint32(to, view.getUint32(from));
-  view.setUint32(to + 4, view.getUint32(from + 4));
-  view.setUint32(to + 8, view.getUint32(from + 8));
-  view.setUint32(to + 12, word & ~VLAN_CFI);
-  moveStart(frames, p, VLAN_TAG_BYTES);
-  return true;
-}
-
-/** Pops the outer tag, if there is one. */
-export function popVlan(region: Region, frames: Frames, p: number): void {
-  if (frames.length[p] < 18) return;
-  const view = region.view;
-  const from = frames.start[p];
-  const tpid = view.getUint16(from + 12);
-  if (tpid !== ETH_TYPE_VLAN && tpid !== ETH_TYPE_QINQ) return;
-  const to = from + VLAN_TAG_BYTES;
-  view.setUint32(to + 8, view.getUint32(from + 8));
-  view.setUint32(to + 4, view.getUint32(from + 4));
-  view.setUint32(to, view.getUint32(from));
-  moveStart(frames, p, -VLAN_TAG_BYTES);
-}
 
 /** True when SET of this word changes bytes of the frame rather than metadata in its key. */
 export const rewritesBytes = (word: number): boolean =>
@@ -101,7 +71,8 @@ export const rewritesBytes = (word: number): boolean =>
 
 /**
  * Sets the bits `mask` of key word `word` to `value` in frame p. Words of metadata change the key only. A word that the
- * frame has no header for changes nothing. TCP flags, fragment bits, protocol and type cannot be set, except ARP's opcode.
+ * frame has no header for changes nothing. TCP flags and fragment bits cannot be set. A new eth_type or nw_proto
+ * changes that number alone: the key goes on saying what the headers behind it are.
  */
 export function setWord(
   region: Region,
@@ -133,6 +104,9 @@ export function setWord(
   const typeProto = frames.keys[p * DP_WORDS + ETH_TYPE_PROTO];
   const type = typeProto >>> 16;
   const ip = start + l3;
+  if (word === ETH_TYPE_PROTO && mask >>> 16 !== 0 && type !== ETH_TYPE_NONE) {
+    masked16(view, ip - 2, value >>> 16, mask >>> 16);
+  }
   if (type === ETH_TYPE_IPV4) {
     // An IPv4 header that did not parse has left its time to live and addresses 0 and is not touched.
     if (start + frames.length[p] < ip + 20 || view.getUint8(ip) < 0x45) return;
@@ -140,6 +114,7 @@ export function setWord(
     else if (word === IPV4_SRC || word === IPV4_DST) {
       setAddress4(view, frames, p, ip, ip + 12 + 4 * (word - IPV4_SRC), value, mask);
     } else if (word === TP) setPorts(view, frames, p, value, mask, ip);
+    else if (word === ETH_TYPE_PROTO) setProto4(view, frames, p, ip, value, mask);
   } else if (type === ETH_TYPE_IPV6) {
     if (start + frames.length[p] < ip + 40) return;
     if (word === TOS_TTL) {
@@ -149,12 +124,48 @@ export function setWord(
     else if (word >= IPV6_SRC && word < IPV6_DST + 4) {
       setAddress6(view, frames, p, ip, word - IPV6_SRC, value, mask);
     } else if (word === TP) setPorts(view, frames, p, value, mask, ip);
+    else if (word === ETH_TYPE_PROTO) setProto6(view, frames, p, ip, value, mask);
     else setNeighbor(view, frames, p, ip, word, value, mask);
   } else if (type === ETH_TYPE_ARP || type === ETH_TYPE_RARP) {
     if (start + frames.length[p] < ip + 28) return;
     if (view.getUint32(ip) !== 0x00010800 || view.getUint16(ip + 4) !== 0x0604) return;
     setArp(view, ip, word, value, mask);
+  } else if (type === ETH_TYPE_MPLS || type === ETH_TYPE_MPLS_MULTICAST) {
+    const entry = word - MPLS_LSE;
+    if (entry < 0 || entry > 2 || !hasLabel(view, ip, start + frames.length[p], entry)) return;
+    masked32(view, ip + 4 * entry, value, mask);
+  } else if (type === ETH_TYPE_PBB && word === PBB_ISID) {
+    if (start + frames.length[p] >= ip + 4) masked32(view, ip, value, mask & 0xffffff);
   }
+}
+
+/** True when the label stack at `ip` has an entry of this index (0 is the outermost). */
+function hasLabel(view: DataView, ip: number, end: number, index: number): boolean {
+  let at = ip;
+  for (let i = 0; i < index; i++, at += 4) {
+    if (at + 4 > end || (view.getUint8(at + 2) & 1) !== 0) return false;
+  }
+  return at + 4 <= end;
+}
+
+/**
+ * Raises the drop precedence of frame p by `steps` (OpenFlow 1.3.5 section 5.7.1): only the assured forwarding classes
+ * AF11 to AF43 (RFC 2597) have one, of three levels.
+ */
+export function remarkDscp(region: Region, frames: Frames, p: number, steps: number): void {
+  const view = region.view;
+  const l3 = frames.l3[p];
+  if (l3 === 0 || l3 + 20 > frames.length[p]) return;
+  const type = frames.keys[p * DP_WORDS + ETH_TYPE_PROTO] >>> 16;
+  const ip = frames.start[p] + l3;
+  let tos = 0;
+  if (type === ETH_TYPE_IPV4) tos = view.getUint8(ip + 1);
+  else if (type === ETH_TYPE_IPV6) tos = (view.getUint16(ip) >>> 4) & 255;
+  const afClass = tos >>> 5;
+  const precedence = (tos >>> 3) & 3;
+  if (afClass < 1 || afClass > 4 || precedence === 0 || (tos & 4) !== 0) return;
+  const raised = Math.min(3, precedence + steps);
+  setWord(region, frames, p, TOS_TTL, raised << 27, 0x18000000);
 }
 
 function masked32(view: DataView, at: number, value: number, mask: number): void {
@@ -240,6 +251,53 @@ function hasRoutingHeader(view: DataView, ip: number, l4: number): boolean {
   return false;
 }
 
+/** The transport header stays; its checksum follows the protocol number of the pseudo header. */
+function setProto4(
+  view: DataView,
+  frames: Frames,
+  p: number,
+  ip: number,
+  value: number,
+  mask: number,
+): void {
+  if ((mask & 0xff00) === 0) return;
+  const before = view.getUint8(ip + 9);
+  const word = view.getUint16(ip + 8);
+  masked8(view, ip + 9, value >>> 8, mask >>> 8);
+  view.setUint16(ip + 10, update16(view.getUint16(ip + 10), word, view.getUint16(ip + 8)));
+  updatePseudo(view, frames, p, before, view.getUint8(ip + 9));
+}
+
+/** The number is in the last extension header. */
+function setProto6(
+  view: DataView,
+  frames: Frames,
+  p: number,
+  ip: number,
+  value: number,
+  mask: number,
+): void {
+  if ((mask & 0xff00) === 0) return;
+  const l4 = frames.start[p] + frames.l4[p];
+  let field = ip + 6;
+  for (let at = ip + 40; at < l4; ) {
+    const proto = view.getUint8(field);
+    field = at;
+    if (proto === IP_PROTO_FRAGMENT) at += 8;
+    else if (proto === IP_PROTO_AH) at += (view.getUint8(at + 1) + 2) * 4;
+    else if (
+      proto === IP_PROTO_HOPOPTS ||
+      proto === IP_PROTO_ROUTING ||
+      proto === IP_PROTO_DSTOPTS
+    ) {
+      at += (view.getUint8(at + 1) + 1) * 8;
+    } else return;
+  }
+  const before = view.getUint8(field);
+  masked8(view, field, value >>> 8, mask >>> 8);
+  updatePseudo(view, frames, p, before, view.getUint8(field));
+}
+
 /** Carries an address change into the checksum of the transport protocol. */
 function updatePseudo(
   view: DataView,
@@ -321,15 +379,18 @@ function setPorts(
 function setArp(view: DataView, ip: number, word: number, value: number, mask: number): void {
   if (word === IPV4_SRC) masked32(view, ip + 14, value, mask);
   else if (word === IPV4_DST) masked32(view, ip + 24, value, mask);
-  else if (word === ETH_TYPE_PROTO) masked8(view, ip + 7, value >>> 8, mask >>> 8);
-  else if (word === ARP_SHA) masked32(view, ip + 8, value, mask);
+  else if (word === ETH_TYPE_PROTO) {
+    // The key has the low byte of the opcode: a new one is a whole number below 256.
+    if ((mask & 0xff00) === 0xff00) view.setUint16(ip + 6, (value >>> 8) & 255);
+    else masked8(view, ip + 7, value >>> 8, mask >>> 8);
+  } else if (word === ARP_SHA) masked32(view, ip + 8, value, mask);
   else if (word === ARP_SHA_THA) {
     masked16(view, ip + 12, value >>> 16, mask >>> 16);
     masked16(view, ip + 18, value, mask & 0xffff);
   } else if (word === ARP_THA) masked32(view, ip + 20, value, mask);
 }
 
-/** Neighbor discovery: target address and link-layer address options. */
+/** Neighbor discovery: target address, link-layer address options, reserved word and type of the first option. */
 function setNeighbor(
   view: DataView,
   frames: Frames,
@@ -349,6 +410,15 @@ function setNeighbor(
   if (view.getUint8(at + 1) !== 0 || at + 24 > end) return;
   if (word >= ND_TARGET && word < ND_TARGET + 4) {
     checked32(view, frames, p, at, at + 8 + 4 * (word - ND_TARGET), value, mask);
+    return;
+  }
+  if (word === ND_RESERVED) {
+    checked32(view, frames, p, at, at + 4, value, mask);
+    return;
+  }
+  if (word === ND_OPTIONS) {
+    if (at + 32 > end) return;
+    checked16(view, frames, p, at, at + 24, (value >>> 16) & 0xff00, (mask >>> 16) & 0xff00);
     return;
   }
   let option = at + 24;

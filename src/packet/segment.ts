@@ -9,6 +9,7 @@ import type { Region } from '../sys/region.ts';
 import { checksumOf, pseudoHeader4, pseudoHeader6, sumBytes } from './checksum.ts';
 import type { Frames } from './frames.ts';
 import { GSO_ECN, GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4, NEEDS_CSUM } from './frames.ts';
+import { InnerHeaders } from './inner-headers.ts';
 import { DP_WORDS, ETH_TYPE_PROTO } from './key.ts';
 import { ETH_TYPE_IPV4, ETH_TYPE_IPV6, IP_PROTO_TCP, IP_PROTO_UDP } from './protocol.ts';
 
@@ -51,22 +52,32 @@ export class Segmenter {
   private proto = 0;
   private noChecksum = false;
   private readonly region: Region;
+  private readonly inner: InnerHeaders;
 
   constructor(region: Region) {
     this.region = region;
+    this.inner = new InnerHeaders(region);
   }
 
-  /** Plans frame p, whose key and l3, l4 are extract()'s. Returns the number of segments, 0 when it cannot be cut. */
+  /** Plans frame p, whose key and l3, l4 are extract()'s; IP may stand behind labels or an I-TAG. Returns the number of segments, 0 when it cannot be cut. */
   begin(frames: Frames, p: number): number {
     const view = this.region.view;
     const gso = frames.gsoType[p] & ~GSO_ECN;
     const typeProto = frames.keys[p * DP_WORDS + ETH_TYPE_PROTO];
-    const type = typeProto >>> 16;
+    let type = typeProto >>> 16;
     const start = frames.start[p];
-    const l3 = frames.l3[p];
-    const l4 = frames.l4[p];
+    let l3 = frames.l3[p];
+    let l4 = frames.l4[p];
     this.proto = (typeProto >>> 8) & 255;
     this.isIpv6 = type === ETH_TYPE_IPV6;
+    if (type !== ETH_TYPE_IPV4 && type !== ETH_TYPE_IPV6) {
+      const inner = this.inner;
+      if (!inner.find(frames, p)) return 0;
+      ({ l3, l4 } = inner);
+      this.proto = inner.proto;
+      this.isIpv6 = inner.isIpv6;
+      type = inner.isIpv6 ? ETH_TYPE_IPV6 : ETH_TYPE_IPV4;
+    }
     // A fragment is not cut: its payload is no sequence of datagrams.
     if (l3 === 0 || l4 <= l3 || (typeProto & 255) !== 0) return 0;
     if (gso === GSO_TCPV4 && type === ETH_TYPE_IPV4 && this.proto === IP_PROTO_TCP) {
