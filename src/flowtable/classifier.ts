@@ -6,13 +6,26 @@
  * the same answer. Between entries of the same priority that overlap, either may win, as OpenFlow leaves
  * it, but always the same one for the same contents.
  *
+ * Entries with conjunctions are clauses and never the answer themselves: when a flow matches, at one priority,
+ * an entry for each clause of a conjunction, it is looked up again with conj_id set to the conjunction's id
+ * (ovs-fields(7), "Conjunctive Match Fields"). Of several complete ones the lowest id is tried first.
+ *
  * tuple-space.ts is the fast one, linear.ts the oracle; test/flowtable runs one suite on both.
  */
 import type { Match } from './match.ts';
 
+export interface Conjunction {
+  readonly id: number;
+  /** From 0 on. */
+  readonly clause: number;
+  readonly clauses: number;
+}
+
 export interface Classified {
   readonly priority: number;
   readonly match: Match;
+  /** Null or missing for an ordinary entry. */
+  readonly conjunctions?: readonly Conjunction[] | null;
 }
 
 export interface Classifier<E extends Classified> {
@@ -27,4 +40,27 @@ export interface Classifier<E extends Classified> {
   remove(entry: E): boolean;
   /** A snapshot: safe against insert and remove while it is walked. Order: priority, highest first. */
   entries(): E[];
+  /** All that match at least what `match` matches on, with its values (OpenFlow's loose match). A snapshot. */
+  within(match: Match): E[];
+  /** True when some other match of the same priority has flows in common with `match`. */
+  overlaps(match: Match, priority: number): boolean;
+}
+
+/** Ids of the conjunctions of which `entries`, all of one priority, have every clause; ascending. */
+export function completeConjunctions(entries: readonly Classified[]): number[] {
+  // id -> bits of the clauses seen, and how many there are.
+  const seen = new Map<number, { bits: bigint; clauses: number }>();
+  for (const entry of entries) {
+    for (const c of entry.conjunctions ?? []) {
+      const s = seen.get(c.id);
+      if (s === undefined) seen.set(c.id, { bits: 1n << BigInt(c.clause), clauses: c.clauses });
+      // Entries that disagree about the number of clauses do not go together.
+      else if (s.clauses === c.clauses) s.bits |= 1n << BigInt(c.clause);
+    }
+  }
+  const complete: number[] = [];
+  for (const [id, s] of seen) {
+    if (s.bits === (1n << BigInt(s.clauses)) - 1n) complete.push(id);
+  }
+  return complete.sort((a, b) => a - b);
 }

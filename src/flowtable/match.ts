@@ -79,6 +79,43 @@ export function sameMatch(a: Match, b: Match): boolean {
   return true;
 }
 
+/** True when `match` has at least the masks of `outer`, and its values under them. */
+export function matchesWithin(match: Match, outer: Match): boolean {
+  return coversMask(match, outer) && sameWithin(match, outer);
+}
+
+/** True when `match` consults every bit that `outer` consults. */
+export function coversMask(match: Match, outer: Match): boolean {
+  let i = 0;
+  for (let o = 0; o < outer.words.length; o++) {
+    while (i < match.words.length && match.words[i] < outer.words[o]) i++;
+    if (i === match.words.length || match.words[i] !== outer.words[o]) return false;
+    if ((outer.masks[o] & ~match.masks[i]) !== 0) return false;
+  }
+  return true;
+}
+
+/** True when the values are equal in all bits that both consult. */
+function sameWithin(a: Match, b: Match): boolean {
+  let i = 0;
+  for (let j = 0; j < b.words.length; j++) {
+    while (i < a.words.length && a.words[i] < b.words[j]) i++;
+    if (i === a.words.length) return true;
+    if (a.words[i] !== b.words[j]) continue;
+    if (((a.values[i] ^ b.values[j]) & a.masks[i] & b.masks[j]) !== 0) return false;
+  }
+  return true;
+}
+
+/** True when some flow matches both. */
+export const overlap = (a: Match, b: Match): boolean => sameWithin(a, b);
+
+/** Value and mask of one word; mask 0 when the match has nothing there. */
+export function wordOf(match: Match, word: number): { value: number; mask: number } {
+  const i = match.words.indexOf(word);
+  return i < 0 ? { value: 0, mask: 0 } : { value: match.values[i], mask: match.masks[i] };
+}
+
 /** ORs the consulted bits into a dense mask. */
 export function orMask(match: Match, into: Uint32Array): void {
   for (let i = 0; i < match.words.length; i++) into[match.words[i]] |= match.masks[i];

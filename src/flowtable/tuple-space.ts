@@ -1,66 +1,150 @@
 /**
- * The classifier: tuple-space search with priorities and stages.
+ * The classifier: tuple-space search with priorities, stages and prefix tries.
  *
  * Entries with the same mask share a subtable, a hash table over their masked words. A lookup probes the
  * subtables by descending highest priority and stops when no later one can win. Only the masks of the
  * subtables that were probed become part of the answer's mask, which is what keeps megaflows wide.
  *
- * Within a subtable the words are hashed in stages (metadata, L2, L3, L4, pipeline registers). Each stage
- * but the last has a multiset of its running hashes; when a flow's hash is not in it, no entry can match
- * and the words of later stages stay wildcarded: a rule on TCP ports does not cost a megaflow per
- * connection for flows that differ already in L2. Prefix tries fit in front of the stages.
+ * Within a subtable the words are hashed in stages (metadata, L2, L3, L4: stages.ts). Each stage but the last
+ * has a multiset of its running hashes; when a flow's hash is not in it, no entry can match and the words of
+ * later stages stay wildcarded. In front of a stage with IP addresses a prefix trie over the whole table tells
+ * whether any entry with this subtable's prefix length covers the flow's address, at the cost of the few bits
+ * that tell; where transport ports alone rule a flow out, a trie of the subtable does the same for them.
  */
-import { ETH_DST, FLOW_WORDS, OF_IN_PORT, TOS_TTL, TP } from '../packet/key.ts';
-import type { Classified, Classifier } from './classifier.ts';
-import { hashStep, type Match, maskKey, sameMatch } from './match.ts';
+import { CONJ_ID, IPV4_DST, IPV4_SRC, TP } from '../packet/key.ts';
+import { type Classified, type Classifier, completeConjunctions } from './classifier.ts';
+import {
+  coversMask,
+  hashStep,
+  type Match,
+  maskKey,
+  matchesWithin,
+  overlap,
+  sameMatch,
+} from './match.ts';
+import { PrefixTrie, prefixLength } from './prefix-trie.ts';
+import { STAGES, stageBits } from './stages.ts';
 
-/** First word of each stage after the first; pipeline words come last because their hash is cheap to share. */
-const STAGE_STARTS = [ETH_DST, TOS_TTL, TP, OF_IN_PORT, FLOW_WORDS];
+/** A field that a classifier keeps a trie of: whole words. */
+export interface PrefixField {
+  readonly word: number;
+  readonly words: number;
+}
+
+/** Flow_Table.prefixes as it is without configuration: ip_dst, ip_src. */
+export const DEFAULT_PREFIXES: readonly PrefixField[] = [
+  { word: IPV4_DST, words: 1 },
+  { word: IPV4_SRC, words: 1 },
+];
+
+/** A trie of the classifier, and what the lookup at hand has learned from it. */
+class FieldTrie {
+  readonly field: PrefixField;
+  readonly trie = new PrefixTrie();
+  /** Bits that the answer depends on; -1 before it was asked in this lookup. */
+  consulted = -1;
+  /** For prefixes of entries. */
+  readonly value: Uint32Array;
+
+  constructor(field: PrefixField) {
+    this.field = field;
+    this.value = new Uint32Array(field.words);
+  }
+
+  /** Prefix length of the match in this field: 0 for none or no prefix. Leaves the value in `value`. */
+  prefixOf(match: Match): number {
+    const { word, words } = this.field;
+    const masks = new Array<number>(words).fill(0);
+    this.value.fill(0);
+    for (let i = 0; i < match.words.length; i++) {
+      const at = match.words[i] - word;
+      if (at < 0 || at >= words) continue;
+      masks[at] = match.masks[i];
+      this.value[at] = match.values[i];
+    }
+    return Math.max(0, prefixLength(masks));
+  }
+}
 
 class Subtable<E extends Classified> {
   readonly key: string;
-  readonly words: Uint8Array;
-  readonly masks: Uint32Array;
-  /** Exclusive ends of the stages as indices into `words`, without empty stages; the last is words.length. */
-  readonly stageEnds: number[] = [];
+  readonly match: Match;
+  /** Places in stage order: word and mask, and where the word stands in a match's arrays. */
+  private readonly words: number[] = [];
+  private readonly masks: number[] = [];
+  private readonly places: number[] = [];
+  /** Exclusive ends of the stages, without empty ones; the last is words.length. */
+  private readonly stageEnds: number[] = [];
   /** Per stage but the last: running hash -> how many entries have it. */
-  readonly stageHashes: Map<number, number>[] = [];
+  private readonly stageHashes: Map<number, number>[] = [];
+  /** Per stage, the tries to ask in front of it and the prefix length here. */
+  private readonly stageTries: { readonly trie: FieldTrie; readonly bits: number }[][] = [];
   /** Full hash -> entries with that hash, highest priority first. */
   readonly entries = new Map<number, E[]>();
   /** How many entries have each priority. */
   private readonly priorities = new Map<number, number>();
+  /** Mask of the ports when the last stage is a prefix of them and nothing else. */
+  private readonly portsMask: number;
+  private readonly ports: PrefixTrie | null;
+  private readonly portsBits: number;
+  private readonly portsPlace: number;
+  private readonly scratch = new Uint32Array(1);
   maxPriority = -1;
   count = 0;
 
-  constructor(match: Match, key: string) {
+  constructor(match: Match, key: string, tries: readonly FieldTrie[]) {
     this.key = key;
-    this.words = match.words;
-    this.masks = match.masks;
-    for (const start of STAGE_STARTS) {
-      let end = 0;
-      while (end < match.words.length && match.words[end] < start) end++;
-      if (end > (this.stageEnds.at(-1) ?? 0)) this.stageEnds.push(end);
+    this.match = match;
+    for (let stage = 0; stage < STAGES; stage++) {
+      const asked: { trie: FieldTrie; bits: number }[] = [];
+      for (let i = 0; i < match.words.length; i++) {
+        const mask = (match.masks[i] & stageBits(match.words[i], stage)) >>> 0;
+        if (mask === 0) continue;
+        this.words.push(match.words[i]);
+        this.masks.push(mask);
+        this.places.push(i);
+        const trie = tries.find((t) => t.field.word === match.words[i]);
+        if (!trie) continue;
+        const bits = trie.prefixOf(match);
+        if (bits > 0) asked.push({ trie, bits });
+      }
+      if (this.words.length === (this.stageEnds.at(-1) ?? 0)) continue;
+      this.stageEnds.push(this.words.length);
+      this.stageTries.push(asked);
     }
     for (let s = 0; s + 1 < this.stageEnds.length; s++) this.stageHashes.push(new Map());
+    const last = this.words.length - 1;
+    const lastStart = this.stageEnds.at(-2) ?? 0;
+    const portsOnly = last >= 0 && lastStart === last && this.words[last] === TP;
+    this.portsMask = portsOnly ? this.masks[last] : 0;
+    // A mask of tp_dst alone is no prefix of the word, but its zeros are the same for all entries.
+    this.portsBits = portsOnly ? 32 - trailingZeros(this.portsMask) : 0;
+    this.ports = portsOnly ? new PrefixTrie() : null;
+    this.portsPlace = portsOnly ? this.places[last] : 0;
   }
 
   add(entry: E): void {
-    const list = this.entries.get(this.tally(entry.match, 1));
+    const hash = this.tally(entry.match, 1);
+    const list = this.entries.get(hash);
     if (list) {
       let i = 0;
       while (i < list.length && list[i].priority >= entry.priority) i++;
       list.splice(i, 0, entry);
     } else {
-      this.entries.set(hashOf(entry.match, entry.match.words.length), [entry]);
+      this.entries.set(hash, [entry]);
     }
     this.count++;
     this.priorities.set(entry.priority, (this.priorities.get(entry.priority) ?? 0) + 1);
     if (entry.priority > this.maxPriority) this.maxPriority = entry.priority;
+    if (this.ports !== null) {
+      this.scratch[0] = entry.match.values[this.portsPlace];
+      this.ports.insert(this.scratch, this.portsBits);
+    }
   }
 
   /** Returns whether the entry was here. */
   delete(entry: E): boolean {
-    const hash = hashOf(entry.match, entry.match.words.length);
+    const hash = this.hashOf(entry.match, this.words.length);
     const list = this.entries.get(hash);
     const i = list ? list.indexOf(entry) : -1;
     if (!list || i < 0) return false;
@@ -78,76 +162,181 @@ class Subtable<E extends Classified> {
         for (const p of this.priorities.keys()) if (p > this.maxPriority) this.maxPriority = p;
       }
     }
+    if (this.ports !== null) {
+      this.scratch[0] = entry.match.values[this.portsPlace];
+      this.ports.remove(this.scratch, this.portsBits);
+    }
     return true;
+  }
+
+  hasPriority(priority: number): boolean {
+    return this.priorities.has(priority);
+  }
+
+  /** Hash of the first `end` places of a match. */
+  hashOf(match: Match, end: number): number {
+    let hash = 0;
+    for (let i = 0; i < end; i++) {
+      hash = hashStep(hash, match.values[this.places[i]] & this.masks[i]);
+    }
+    return hash;
+  }
+
+  fullHash(match: Match): number {
+    return this.hashOf(match, this.words.length);
   }
 
   /** Counts a match in or out of the stages; returns its full hash. */
   private tally(match: Match, change: 1 | -1): number {
     for (let s = 0; s < this.stageHashes.length; s++) {
-      const hash = hashOf(match, this.stageEnds[s]);
+      const hash = this.hashOf(match, this.stageEnds[s]);
       const n = (this.stageHashes[s].get(hash) ?? 0) + change;
       if (n > 0) this.stageHashes[s].set(hash, n);
       else this.stageHashes[s].delete(hash);
     }
-    return hashOf(match, match.words.length);
+    return this.hashOf(match, this.words.length);
   }
 
-  /** Best entry here, ORing the stages that had to be looked at into `mask`. */
-  lookup(flow: Uint32Array, mask: Uint32Array | null): E | null {
+  /** Entries that match, highest priority first, ORing what had to be looked at into `mask`. Null for none. */
+  lookup(flow: Uint32Array, mask: Uint32Array | null): E[] | null {
     const { words, masks, stageEnds } = this;
     let hash = 0;
     let i = 0;
     for (let s = 0; s < stageEnds.length; s++) {
-      for (; i < stageEnds[s]; i++) {
-        const w = words[i];
-        hash = hashStep(hash, flow[w] & masks[i]);
-        if (mask) mask[w] |= masks[i];
+      for (const { trie, bits } of this.stageTries[s]) {
+        if (this.isRuledOut(trie, bits, flow, mask)) return null;
       }
-      if (s + 1 < stageEnds.length && !this.stageHashes[s].has(hash)) return null;
+      const isLast = s + 1 === stageEnds.length;
+      const from = i;
+      for (; i < stageEnds[s]; i++) hash = hashStep(hash, flow[words[i]] & masks[i]);
+      if (isLast) {
+        const found = this.equalOnes(this.entries.get(hash), flow);
+        if (found === null && mask !== null && this.ports !== null) {
+          this.scratch[0] = flow[TP] & this.portsMask;
+          const bits = this.ports.lookup(this.scratch, 0, 32);
+          if (!this.ports.found(this.portsBits)) {
+            mask[TP] |= this.portsMask & prefixMask(bits);
+            return null;
+          }
+        }
+        if (mask !== null) for (let j = from; j < i; j++) mask[words[j]] |= masks[j];
+        return found;
+      }
+      if (mask !== null) for (let j = from; j < i; j++) mask[words[j]] |= masks[j];
+      if (!this.stageHashes[s].has(hash)) return null;
     }
-    const list = this.entries.get(hash);
-    if (!list) return null;
-    for (const entry of list) if (this.equal(entry.match.values, flow)) return entry;
-    return null;
+    // Without any word every flow matches.
+    return this.entries.get(0) ?? null;
+  }
+
+  private isRuledOut(
+    trie: FieldTrie,
+    bits: number,
+    flow: Uint32Array,
+    mask: Uint32Array | null,
+  ): boolean {
+    const { word, words } = trie.field;
+    if (trie.consulted < 0) trie.consulted = trie.trie.lookup(flow, word, 32 * words);
+    // Never more bits than the subtable itself would cost.
+    if (trie.trie.found(bits) || trie.consulted > bits) return false;
+    if (mask !== null) {
+      for (let left = trie.consulted, w = word; left > 0; left -= 32, w++) {
+        mask[w] |= prefixMask(Math.min(32, left));
+      }
+    }
+    return true;
+  }
+
+  /** Those of one hash that have the flow's values. */
+  private equalOnes(list: E[] | undefined, flow: Uint32Array): E[] | null {
+    if (list === undefined) return null;
+    if (list.length === 1) return this.equal(list[0].match.values, flow) ? list : null;
+    const same = list.filter((e) => this.equal(e.match.values, flow));
+    return same.length > 0 ? same : null;
   }
 
   private equal(values: Uint32Array, flow: Uint32Array): boolean {
+    const { words, masks } = this.match;
     for (let i = 0; i < values.length; i++) {
-      if ((flow[this.words[i]] & this.masks[i]) >>> 0 !== values[i]) return false;
+      if ((flow[words[i]] & masks[i]) >>> 0 !== values[i]) return false;
     }
     return true;
   }
 }
 
-/** Hash of the first `end` words of a match. */
-function hashOf(match: Match, end: number): number {
-  let h = 0;
-  for (let i = 0; i < end; i++) h = hashStep(h, match.values[i]);
-  return h;
-}
+const trailingZeros = (word: number): number => 31 - Math.clz32(word & -word);
+const prefixMask = (bits: number): number => (bits === 0 ? 0 : (0xffffffff << (32 - bits)) >>> 0);
 
 export class TupleSpaceClassifier<E extends Classified> implements Classifier<E> {
   private readonly byMask = new Map<string, Subtable<E>>();
   /** By maxPriority, highest first; equal ones in the order in which they were made. */
   private sorted: Subtable<E>[] = [];
+  private readonly tries: readonly FieldTrie[];
   private count = 0;
+  /** Entries with conjunctions. */
+  private clauses = 0;
+
+  constructor(prefixes: readonly PrefixField[] = DEFAULT_PREFIXES) {
+    this.tries = prefixes.map((field) => new FieldTrie(field));
+  }
 
   get size(): number {
     return this.count;
   }
 
   lookup(flow: Uint32Array, mask: Uint32Array | null): E | null {
+    for (const trie of this.tries) trie.consulted = -1;
+    return this.clauses === 0
+      ? this.lookupHard(flow, mask)
+      : this.lookupWithConjunctions(flow, mask);
+  }
+
+  /** The best entry that is no clause. */
+  private lookupHard(flow: Uint32Array, mask: Uint32Array | null): E | null {
     let best: E | null = null;
     for (const subtable of this.sorted) {
       if (best !== null && best.priority >= subtable.maxPriority) break;
-      const found = subtable.lookup(flow, mask);
-      if (found !== null && (best === null || found.priority > best.priority)) best = found;
+      const list = subtable.lookup(flow, mask);
+      if (list === null) continue;
+      let found: E | undefined = list[0];
+      if (this.clauses > 0) found = list.find((e) => !e.conjunctions);
+      if (found && (best === null || found.priority > best.priority)) best = found;
     }
     return best;
   }
 
+  private lookupWithConjunctions(flow: Uint32Array, mask: Uint32Array | null): E | null {
+    let hard: E | null = null;
+    const soft: E[] = [];
+    for (const subtable of this.sorted) {
+      if (hard !== null && hard.priority >= subtable.maxPriority) break;
+      for (const entry of subtable.lookup(flow, mask) ?? []) {
+        if (hard !== null && entry.priority <= hard.priority) break;
+        if (entry.conjunctions) soft.push(entry);
+        else hard = entry;
+      }
+    }
+    soft.sort((a, b) => b.priority - a.priority);
+    for (let i = 0; i < soft.length; ) {
+      const { priority } = soft[i];
+      if (hard !== null && priority <= hard.priority) break;
+      let end = i;
+      while (end < soft.length && soft[end].priority === priority) end++;
+      for (const id of completeConjunctions(soft.slice(i, end))) {
+        const saved = flow[CONJ_ID];
+        flow[CONJ_ID] = id;
+        const found = this.lookupHard(flow, mask);
+        flow[CONJ_ID] = saved;
+        if (found !== null) return found;
+      }
+      i = end;
+    }
+    return hard;
+  }
+
   find(match: Match, priority: number): E | null {
-    const list = this.byMask.get(maskKey(match))?.entries.get(hashOf(match, match.words.length));
+    const subtable = this.byMask.get(maskKey(match));
+    const list = subtable?.entries.get(subtable.fullHash(match));
     return list?.find((e) => e.priority === priority && sameMatch(e.match, match)) ?? null;
   }
 
@@ -156,17 +345,19 @@ export class TupleSpaceClassifier<E extends Classified> implements Classifier<E>
     let subtable = this.byMask.get(key);
     const old = subtable ? this.find(entry.match, entry.priority) : null;
     if (!subtable) {
-      subtable = new Subtable<E>(entry.match, key);
+      subtable = new Subtable<E>(entry.match, key, this.tries);
       this.byMask.set(key, subtable);
       this.sorted.push(subtable);
     }
     const before = subtable.maxPriority;
-    if (old) {
-      subtable.delete(old);
-      this.count--;
-    }
+    if (old) this.drop(subtable, old);
     subtable.add(entry);
     this.count++;
+    if (entry.conjunctions) this.clauses++;
+    for (const trie of this.tries) {
+      const bits = trie.prefixOf(entry.match);
+      if (bits > 0) trie.trie.insert(trie.value, bits);
+    }
     if (subtable.maxPriority !== before) this.sort();
     return old;
   }
@@ -175,13 +366,23 @@ export class TupleSpaceClassifier<E extends Classified> implements Classifier<E>
     const subtable = this.byMask.get(maskKey(entry.match));
     if (!subtable) return false;
     const before = subtable.maxPriority;
-    if (!subtable.delete(entry)) return false;
-    this.count--;
+    if (!this.drop(subtable, entry)) return false;
     if (subtable.count === 0) {
       this.byMask.delete(subtable.key);
       this.sorted = this.sorted.filter((s) => s !== subtable);
     } else if (subtable.maxPriority !== before) {
       this.sort();
+    }
+    return true;
+  }
+
+  private drop(subtable: Subtable<E>, entry: E): boolean {
+    if (!subtable.delete(entry)) return false;
+    this.count--;
+    if (entry.conjunctions) this.clauses--;
+    for (const trie of this.tries) {
+      const bits = trie.prefixOf(entry.match);
+      if (bits > 0) trie.trie.remove(trie.value, bits);
     }
     return true;
   }
@@ -192,6 +393,34 @@ export class TupleSpaceClassifier<E extends Classified> implements Classifier<E>
       for (const list of subtable.entries.values()) for (const entry of list) all.push(entry);
     }
     return all.sort((a, b) => b.priority - a.priority);
+  }
+
+  within(match: Match): E[] {
+    const exact = this.byMask.get(maskKey(match));
+    const all: E[] = [];
+    for (const subtable of this.sorted) {
+      if (!coversMask(subtable.match, match)) continue;
+      if (subtable === exact) {
+        // The same mask: only one place to look.
+        const list = subtable.entries.get(subtable.fullHash(match)) ?? [];
+        for (const entry of list) if (sameMatch(entry.match, match)) all.push(entry);
+        continue;
+      }
+      for (const list of subtable.entries.values()) {
+        for (const entry of list) if (matchesWithin(entry.match, match)) all.push(entry);
+      }
+    }
+    return all;
+  }
+
+  overlaps(match: Match, priority: number): boolean {
+    for (const subtable of this.sorted) {
+      if (!subtable.hasPriority(priority)) continue;
+      for (const list of subtable.entries.values()) {
+        for (const e of list) if (e.priority === priority && overlap(e.match, match)) return true;
+      }
+    }
+    return false;
   }
 
   private sort(): void {

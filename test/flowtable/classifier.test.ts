@@ -1,14 +1,15 @@
 /** One suite over both classifiers, and the fast one against the plain one. */
 import { describe, expect, test } from 'vitest';
-import type { Classifier } from '../../src/flowtable/classifier.ts';
+import type { Classifier, Conjunction } from '../../src/flowtable/classifier.ts';
 import { LinearClassifier } from '../../src/flowtable/linear.ts';
 import { MATCH_ALL, type Match, MatchBuilder, matches } from '../../src/flowtable/match.ts';
 import { TupleSpaceClassifier } from '../../src/flowtable/tuple-space.ts';
-import { ETH_DST, FLOW_WORDS, IN_PORT, IPV4_DST, REG, TP } from '../../src/packet/key.ts';
+import { CONJ_ID, ETH_DST, FLOW_WORDS, IN_PORT, IPV4_DST, REG, TP } from '../../src/packet/key.ts';
 
 interface Entry {
   priority: number;
   match: Match;
+  conjunctions?: readonly Conjunction[] | null;
 }
 
 /** Words that the random tables match on, one per stage. */
@@ -146,5 +147,89 @@ describe('tuple space search', () => {
     expect(table.lookup(flow, mask)).toBeNull();
     expect(mask[IN_PORT]).toBe(0xffffffff);
     expect(mask[TP]).toBe(0);
+  });
+
+  test('an address prefix that no rule has costs the bits that tell, and no more', () => {
+    const table = new TupleSpaceClassifier<Entry>();
+    const rule = (value: number, mask: number): Entry => ({
+      priority: 10,
+      match: new MatchBuilder().set(IPV4_DST, value, mask).build(),
+    });
+    table.insert(rule(0x0a010100, 0xffffff00));
+    table.insert(rule(0x0a020000, 0xffff0000));
+    const flow = new Uint32Array(FLOW_WORDS);
+    const consulted = (address: number): number => {
+      flow[IPV4_DST] = address;
+      const mask = new Uint32Array(FLOW_WORDS);
+      table.lookup(flow, mask);
+      return mask[IPV4_DST];
+    };
+    expect(consulted(0xc0a80001)).toBe(0x80000000);
+    expect(consulted(0x0a010101)).toBe(0xffffff00);
+    expect(consulted(0x0a020101)).toBe(0xffff0000);
+    // 10.3/16 differs from 10.2/16 in bit 16 only.
+    expect(consulted(0x0a030101)).toBe(0xffff0000);
+  });
+
+  test('ports that no rule has cost the bits that tell', () => {
+    const table = new TupleSpaceClassifier<Entry>();
+    table.insert({ priority: 10, match: new MatchBuilder().set(TP, 80, 0xffff).build() });
+    const flow = new Uint32Array(FLOW_WORDS);
+    const mask = new Uint32Array(FLOW_WORDS);
+    flow[TP] = 0x12348000;
+    expect(table.lookup(flow, mask)).toBeNull();
+    expect(mask[TP]).toBe(0x8000);
+    flow[TP] = 80;
+    expect(table.lookup(flow, mask)).not.toBeNull();
+    expect(mask[TP]).toBe(0xffff);
+  });
+});
+
+describe('against the oracle', () => {
+  const PREFIXES = [0, 0x80000000, 0xf0000000, 0xffff0000, 0xffffffff, 0xffff, 0xfff0];
+  const ADDRESSES = [0, 0x80000000, 0x8000ffff, 0xf0000001, 0xffff0000, 0x0000ffff];
+
+  test('prefixes, ports and conjunctions find the same, under a mask that holds', () => {
+    const next = random(99);
+    let conjunctive = 0;
+    for (let round = 0; round < 300; round++) {
+      const fast = new TupleSpaceClassifier<Entry>();
+      const plain = new LinearClassifier<Entry>();
+      for (let i = 0; i < 30; i++) {
+        const builder = new MatchBuilder();
+        for (const w of [IPV4_DST, TP, ETH_DST]) {
+          if (next(2)) builder.set(w, ADDRESSES[next(6)], PREFIXES[next(7)]);
+        }
+        const isClause = next(3) === 0;
+        if (!isClause && next(3) === 0) builder.set(CONJ_ID, 1 + next(3));
+        const entry: Entry = {
+          // Each rule has its own priority but for clauses, which share them.
+          priority: isClause ? 500 + next(2) : 2 * i + (i > 20 ? 200 : 0),
+          match: builder.build(),
+          conjunctions: isClause ? [{ id: 1 + next(3), clause: next(2), clauses: 2 }] : null,
+        };
+        const [a, b] = [fast.insert(entry), plain.insert(entry)];
+        expect(a).toBe(b);
+        if (next(8) === 0) expect(fast.remove(entry)).toBe(plain.remove(entry));
+      }
+      expect(fast.size).toBe(plain.size);
+      for (let f = 0; f < 20; f++) {
+        const flow = new Uint32Array(FLOW_WORDS);
+        for (const w of [IPV4_DST, TP, ETH_DST]) flow[w] = (ADDRESSES[next(6)] ^ next(4)) >>> 0;
+        const mask = new Uint32Array(FLOW_WORDS);
+        const found = fast.lookup(flow, mask);
+        expect(found).toBe(plain.lookup(flow, null));
+        if (found?.match.words.includes(CONJ_ID)) conjunctive++;
+        for (let again = 0; again < 4; again++) {
+          const other = flow.slice();
+          for (const w of [IPV4_DST, TP, ETH_DST]) {
+            const noise = again < 2 ? 1 << next(32) : next(0xffffffff);
+            other[w] = (flow[w] ^ (noise & ~mask[w])) >>> 0;
+          }
+          expect(fast.lookup(other, null)).toBe(found);
+        }
+      }
+    }
+    expect(conjunctive).toBeGreaterThan(100);
   });
 });
