@@ -22,7 +22,8 @@ export class RingWriter {
   /** The whole buffer; reserve() returns indices into it. */
   readonly words: Int32Array;
   readonly bytes: Uint8Array;
-  private readonly capacity: number;
+  /** Words. */
+  readonly capacity: number;
   /** End of what is published, and of what is reserved. */
   private published: number;
   private reserved: number;
@@ -64,6 +65,20 @@ export class RingWriter {
   publish(): void {
     this.published = this.reserved;
     Atomics.store(this.words, WRITE, this.published);
+  }
+
+  /** Words behind the last record reserved, and what the reader has given back, as positions that run on through 2^32. */
+  get position(): number {
+    return this.reserved;
+  }
+  readPosition(): number {
+    return Atomics.load(this.words, READ);
+  }
+
+  /** Words that no record occupies, by the reader's position when last looked at or, if that is few, now. */
+  freeWords(): number {
+    const free = this.free();
+    return free > this.capacity >>> 1 ? free : this.freeNow();
   }
 
   private free(): number {

@@ -35,6 +35,7 @@ import { COOKIE_WORDS } from './program.ts';
 import { RingReader, RingWriter } from './ring.ts';
 import { Shared } from './shared.ts';
 import { TapPort } from './tap-port.ts';
+import { UpcallQuota } from './upcall-quota.ts';
 import { warmUp } from './warm-up.ts';
 
 const PRIO_PROCESS = 0;
@@ -50,6 +51,7 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
   const control = new Int32Array(data.control);
   const commands = new RingReader(data.commands);
   const records = new RingWriter(data.records);
+  const quota = new UpcallQuota(records, UPCALL_HEAD + OFFLOAD_WORDS + DP_WORDS);
   const shared = new Shared(data.shared);
   const region = mappedRegion(data.regionBytes);
   const buffers = new FrameBuffers(region);
@@ -96,7 +98,9 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
     count: number,
   ): boolean {
     const length = batch.length[p];
-    let at = records.reserve(UPCALL_HEAD + OFFLOAD_WORDS + DP_WORDS + wordsOf(length));
+    const size = UPCALL_HEAD + OFFLOAD_WORDS + DP_WORDS + wordsOf(length);
+    if (!quota.admits(batch.inPort[p], size)) return false;
+    let at = records.reserve(size);
     if (at < 0) return false;
     const words = records.words;
     words[at++] = RecordKind.UPCALL;
@@ -112,6 +116,7 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
     const start = batch.start[p];
     records.bytes.set(region.bytes.subarray(start, start + length), at * 4);
     records.publish();
+    quota.took(batch.inPort[p], size);
     unreported = true;
     return true;
   }

@@ -179,7 +179,7 @@ export const FIELDS: readonly Field[] = [
     0,
     'hexadecimal',
     'ethernet',
-    '',
+    'w',
     oxm(5),
     nxmOf(3),
   ),
@@ -193,9 +193,9 @@ export const FIELDS: readonly Field[] = [
   // MPLS
   field('mpls_label', 4, 20, K.MPLS_LSE, 0, 'decimal', 'mpls', 'w', oxm(34)),
   field('mpls_tc', 1, 3, K.MPLS_LSE, 20, 'decimal', 'mpls', 'w', oxm(35)),
-  field('mpls_bos', 1, 1, K.MPLS_LSE, 23, 'decimal', 'mpls', '', oxm(36)),
+  field('mpls_bos', 1, 1, K.MPLS_LSE, 23, 'decimal', 'mpls', 'w', oxm(36)),
   field('mpls_ttl', 1, 8, K.MPLS_LSE, 24, 'decimal', 'mpls', 'w', nxmNx(30)),
-  field('pbb_isid', 3, 24, K.PBB_ISID, 8, 'hexadecimal', 'none', 'm', oxm(37)),
+  field('pbb_isid', 3, 24, K.PBB_ISID, 8, 'hexadecimal', 'none', 'mw', oxm(37)),
 
   // IP
   field('ip_src|nw_src', 4, 32, K.IPV4_SRC, 0, 'ipv4', 'ipv4', 'mw', oxm(11), nxmOf(7)),
@@ -204,7 +204,7 @@ export const FIELDS: readonly Field[] = [
   field('ipv6_dst', 16, 128, K.IPV6_DST, 0, 'ipv6', 'ipv6', 'mw', oxm(27), nxmNx(20)),
   field('ipv6_label', 4, 20, K.IPV6_FLABEL, 12, 'hexadecimal', 'ipv6', 'mw', oxm(28), nxmNx(27)),
   field('ipv6_exthdr', 2, 9, K.ND_OPTIONS, 23, 'hexadecimal', 'ipv6', 'm', oxm(39)),
-  field('nw_proto|ip_proto', 1, 8, K.ETH_TYPE_PROTO, 16, 'decimal', 'ip', '', oxm(10), nxmOf(6)),
+  field('nw_proto|ip_proto', 1, 8, K.ETH_TYPE_PROTO, 16, 'decimal', 'ip', 'w', oxm(10), nxmOf(6)),
   field('nw_ttl', 1, 8, K.TOS_TTL, 8, 'decimal', 'ip', 'w', nxmNx(29)),
   field('ip_frag|nw_frag', 1, 2, K.ETH_TYPE_PROTO, 30, 'frag', 'ip', 'm', nxmNx(26)),
   // The value is the whole byte; of it only DSCP counts.

@@ -11,7 +11,12 @@ import type {
   SparseMatch,
   Upcall,
 } from '../../src/datapath/datapath.ts';
-import { MAX_FRAME_BYTES, NO_OFFLOAD, UpcallReason } from '../../src/datapath/datapath.ts';
+import {
+  MAX_FRAME_BYTES,
+  NO_OFFLOAD,
+  newMeterStats,
+  UpcallReason,
+} from '../../src/datapath/datapath.ts';
 import { dropIndex } from '../../src/datapath/drop-reason.ts';
 import { ProgramBuilder } from '../../src/datapath/program.ts';
 import { keyOf } from '../../src/packet/extract.ts';
@@ -242,6 +247,30 @@ export function datapathContract(name: string, make: () => Promise<DatapathHarne
           cookie: Uint32Array.of(0xfedcba98, 0x80000001, 0, 0, 0, 0, 0, 0),
         },
       ]);
+    });
+
+    test('a meter drops what exceeds it and counts', async () => {
+      const bands = [{ type: 'drop', rate: 1, burst: 2, precLevel: 0 }] as const;
+      datapath.setMeter(65_535, { unit: 'pktps', bands });
+      datapath.putFlow(
+        1,
+        onPort(1),
+        program((b) => {
+          b.meter(65_535);
+          b.output(2);
+        }),
+      );
+      for (let n = 0; n < 5; n++) harness.inject(P(1), frameOf(10));
+      await datapath.barrier();
+      expect(sent.length).toBe(2);
+      expect(datapath.meterStats(65_535, newMeterStats())).toMatchObject({
+        packets: 5,
+        bandPackets: [3, 0, 0, 0, 0, 0, 0, 0],
+      });
+      datapath.setMeter(65_535, null);
+      harness.inject(P(1), frameOf(10));
+      await datapath.barrier();
+      expect(sent.length).toBe(3);
     });
 
     test('gives offload metadata up and takes it back', async () => {

@@ -158,6 +158,43 @@ describe('extract', () => {
     expect(key[K.IGMP_GROUP]).toBe(0xe1020304);
   });
 
+  test.each([
+    ['none', '06', '', 0],
+    ['hop-by-hop and authentication', '00', '3300000000000000 0601000000000000 00000000', 0x44],
+    ['no next header', '3b', '', 0x1],
+    [
+      'destination options twice, around routing',
+      '3c',
+      '2b00000000000000 3c00000000000000 0600000000000000',
+      0x28,
+    ],
+    [
+      'destination options a third time',
+      '3c',
+      '3c00000000000000 3c00000000000000 0600000000000000',
+      0x88,
+    ],
+    ['routing twice', '2b', '2b00000000000000 0600000000000000', 0xa0],
+    ['hop-by-hop behind routing', '2b', '0000000000000000 0600000000000000', 0x160],
+    ['a fragment', '2c', '0600000100000000', 0x10],
+    ['encryption ends the chain', '3c', '3200000000000000', 0xa],
+  ])('IPv6 extension headers as OFPIEH bits: %s', (_name, first, chain, bits) => {
+    const bytes = hex(`${chain} ${'00'.repeat(20)}`);
+    const length = bytes.length.toString(16).padStart(4, '0');
+    const head = hex(`${MACS} 86dd 60000000 ${length} ${first} 40 ${'20'.repeat(32)}`);
+    const key = keyOf(Uint8Array.from([...head, ...bytes]), 1);
+    expect(key[K.ND_OPTIONS]).toBe(bits);
+  });
+
+  test('the I-TAG of a backbone frame, in front of which a tag may stand', () => {
+    for (const tag of ['', '88a8 000a']) {
+      const key = keyOf(hex(`${MACS} ${tag} 88e7 f0000064 ${MACS} 0800`), 1);
+      expect(key[K.PBB_ISID]).toBe(0x80000064);
+      expect(key[K.ETH_TYPE_PROTO]).toBe(0x88e70000);
+    }
+    expect(keyOf(hex(`${MACS} 88e7 f00000`), 1)[K.PBB_ISID]).toBe(0);
+  });
+
   test('a slot forgets the cold words of the frame before', () => {
     const region = heapRegion(4096);
     const frames = newFrames(1);
@@ -182,7 +219,7 @@ describe('extract', () => {
 function randomFrame(next: () => number): Uint8Array {
   const bytes = new Uint8Array(14 + (next() % 120));
   for (let i = 0; i < bytes.length; i++) bytes[i] = next();
-  const types = [0x0800, 0x86dd, 0x0806, 0x8100, 0x88a8, 0x8847, 0x0026, 0x8035];
+  const types = [0x0800, 0x86dd, 0x0806, 0x8100, 0x88a8, 0x8847, 0x0026, 0x8035, 0x88e7];
   let at = 12;
   for (let tag = 0; tag < 5 && at + 2 <= bytes.length; tag++) {
     const type = types[next() % types.length];
