@@ -19,9 +19,17 @@ export class WireError extends Error {
   }
 }
 
+/** Where a Geneve option that the TLV table maps lies among the 256 bytes of the key, in bytes. */
+export interface TunMetadataPlace {
+  readonly offset: number;
+  readonly length: number;
+}
+
 /** What decoding needs to know besides the bytes. */
 export interface WireContext {
   readonly version: OfVersion;
+  /** Place of tun_metadata0..63, null for one that is not mapped; without it none is. */
+  readonly tunMetadata?: (index: number) => TunMetadataPlace | null;
 }
 
 const decoder = new TextDecoder();
