@@ -67,7 +67,7 @@ export function warmUp(): void {
       while (recv(far, byteAt, byte.length, 0) > 0);
       while (recv(port.fd, byteAt, byte.length, 0) > 0);
     }
-    if (round++ === ROUNDS) return true;
+    if (round++ >= ROUNDS) return true;
     const wire = wires[round & 1];
     const frame = frames[round % frames.length];
     const slot = wire.port.ringAt + wire.slot * SLOT_BYTES;
