@@ -3,7 +3,7 @@
  * A mistake is a value that quotes the flow from where it is wrong, as Open vSwitch does.
  */
 import { parseIpv4, parseIpv6, parseMac } from './address-text.ts';
-import { CT_STATE_NAMES, TCP_FLAG_NAMES } from './flow-text.ts';
+import { CT_STATE_NAMES, TCP_FLAG_NAMES, TUNNEL_FLAG_NAMES } from './flow-fields-text.ts';
 import * as K from './key.ts';
 import * as P from './protocol.ts';
 
@@ -122,6 +122,8 @@ class FlowParser {
       }
       case 'skb_priority':
         return parseNumber(value) !== undefined;
+      case 'tunnel':
+        return this.nested(args, (item, inside) => this.tunnelItem(item, inside));
       case 'skb_mark':
         return this.number(K.PKT_MARK, 0, 0xffffffff)(value, maskText);
       case 'recirc_id':
@@ -135,7 +137,29 @@ class FlowParser {
       case 'ct_mark':
         return this.number(K.CT_MARK, 0, 0xffffffff)(value, maskText);
       case 'ct_label':
-        return this.ctLabel(value, maskText);
+        return this.wide(K.CT_LABEL, 4, value, maskText);
+      case 'ct_tuple4':
+        return readFields(args, {
+          src: this.ipv4(K.CT_NW_SRC),
+          dst: this.ipv4(K.CT_NW_DST),
+          proto: this.number(K.CT_ZONE, 8, 255),
+          tp_src: this.number(K.CT_TP, 16, 0xffff),
+          tp_dst: this.number(K.CT_TP, 0, 0xffff),
+        });
+      case 'ct_tuple6': {
+        const source = this.number(K.CT_TP, 16, 0xffff);
+        const destination = this.number(K.CT_TP, 0, 0xffff);
+        // The original reads one pair of names and writes the other.
+        return readFields(args, {
+          src: this.ipv6(K.CT_IPV6_SRC),
+          dst: this.ipv6(K.CT_IPV6_DST),
+          proto: this.number(K.CT_ZONE, 8, 255),
+          tp_src: source,
+          tp_dst: destination,
+          src_port: source,
+          dst_port: destination,
+        });
+      }
       case 'packet_type':
         return readFields(args, {
           ns: this.number(K.PACKET_TYPE, 16, 0xffff),
@@ -200,8 +224,89 @@ class FlowParser {
         });
       case 'mpls':
         return this.mpls(args);
+      case 'nd_ext':
+        return readFields(args, {
+          nd_reserved: this.number(K.ND_RESERVED, 0, 0xffffffff),
+          nd_options_type: this.number(K.ND_OPTIONS, 24, 255),
+        });
+      case 'nsh':
+        return readFields(args, {
+          flags: this.number(K.NSH, 24, 255),
+          ttl: this.number(K.NSH, 16, 255),
+          mdtype: this.number(K.NSH, 8, 255),
+          np: this.number(K.NSH, 0, 255),
+          spi: this.number(K.NSH_PATH, 8, 0xffffff),
+          si: this.number(K.NSH_PATH, 0, 255),
+          c1: this.number(K.NSH_CONTEXT, 0, 0xffffffff),
+          c2: this.number(K.NSH_CONTEXT + 1, 0, 0xffffffff),
+          c3: this.number(K.NSH_CONTEXT + 2, 0, 0xffffffff),
+          c4: this.number(K.NSH_CONTEXT + 3, 0, 0xffffffff),
+        });
       default:
         return false;
+    }
+  }
+
+  /** Items `name=value` and `name(...)` side by side; `value` of the first kind starts with "=". */
+  private nested(args: string, item: (name: string, value: string) => boolean): boolean {
+    for (let at = 0; at < args.length; ) {
+      const name = /^[\s,]*([a-z0-9_]+)/.exec(args.slice(at));
+      if (name === null) return args.slice(at).trim() === '';
+      at += name[0].length;
+      if (args[at] === '(') {
+        const close = closing(args, at, args.length);
+        if (close < 0 || !item(name[1], args.slice(at + 1, close))) return false;
+        at = close + 1;
+      } else if (args[at] === '=') {
+        const comma = args.indexOf(',', at);
+        const end = comma < 0 ? args.length : comma;
+        if (!item(name[1], args.slice(at, end))) return false;
+        at = end;
+      } else return false;
+    }
+    return true;
+  }
+
+  private tunnelItem(name: string, value: string): boolean {
+    switch (name) {
+      case 'flags':
+        return this.flags(K.TUN_FLAGS, 16, 0xf, value === '' ? '0' : value, TUNNEL_FLAG_NAMES);
+      case 'tun_id': {
+        const [v, m] = splitMask(value.slice(1));
+        return this.wide(K.TUN_ID, 2, v, m);
+      }
+      case 'vxlan':
+        return this.nested(value, (inner, args) =>
+          inner === 'gbp'
+            ? readFields(args, {
+                id: this.number(K.TUN_GBP, 16, 0xffff),
+                flags: this.number(K.TUN_GBP, 8, 255),
+              })
+            : false,
+        );
+      case 'erspan':
+        return readFields(value, {
+          ver: this.number(K.TUN_ERSPAN_GTPU, 28, 15),
+          dir: this.number(K.TUN_ERSPAN_GTPU, 24, 1),
+          hwid: this.number(K.TUN_ERSPAN_GTPU, 16, 63),
+          idx: this.number(K.TUN_ERSPAN_IDX, 0, 0xfffff),
+        });
+      case 'gtpu':
+        return readFields(value, {
+          flags: this.number(K.TUN_ERSPAN_GTPU, 8, 255),
+          msgtype: this.number(K.TUN_ERSPAN_GTPU, 0, 255),
+        });
+      default:
+        return readFields(`${name}${value}`, {
+          src: this.ipv4(K.TUN_SRC),
+          dst: this.ipv4(K.TUN_DST),
+          ipv6_src: this.ipv6(K.TUN_IPV6_SRC),
+          ipv6_dst: this.ipv6(K.TUN_IPV6_DST),
+          tos: this.number(K.TUN_FLAGS, 8, 255),
+          ttl: this.number(K.TUN_FLAGS, 0, 255),
+          tp_src: this.number(K.TUN_TP, 16, 0xffff),
+          tp_dst: this.number(K.TUN_TP, 0, 0xffff),
+        });
     }
   }
 
@@ -236,14 +341,16 @@ class FlowParser {
     });
   }
 
-  private ctLabel(value: string, mask: string | undefined): boolean {
+  /** A number of `count` words. */
+  private wide(at: number, count: number, value: string, mask: string | undefined): boolean {
+    const bits = BigInt(32 * count);
     const v = parseWide(value);
-    const m = mask === undefined ? (1n << 128n) - 1n : parseWide(mask);
-    if (v === undefined || m === undefined) return false;
-    for (let i = 0; i < 4; i++) {
-      const shift = BigInt(96 - 32 * i);
-      this.key[K.CT_LABEL + i] = Number((v >> shift) & 0xffffffffn);
-      this.mask[K.CT_LABEL + i] = Number((m >> shift) & 0xffffffffn);
+    const m = mask === undefined ? (1n << bits) - 1n : parseWide(mask);
+    if (v === undefined || m === undefined || v >> bits !== 0n || m >> bits !== 0n) return false;
+    for (let i = 0; i < count; i++) {
+      const shift = bits - BigInt(32 * (i + 1));
+      this.key[at + i] = Number((v >> shift) & 0xffffffffn);
+      this.mask[at + i] = Number((m >> shift) & 0xffffffffn);
     }
     return true;
   }

@@ -125,9 +125,7 @@ test.each(vectors.filter(([flow]) => !lossy(flow)))('%s is the text of its frame
 });
 
 test('all metadata is written where a log line has it', () => {
-  expect(
-    formatFlow(keyOf(composed('E,eth_type(0x1234)'), 1), undefined, { allMetadata: true }),
-  ).toBe(
+  expect(formatFlow(keyOf(composed('E,eth_type(0x1234)'), 1), undefined, { verbose: true })).toBe(
     `skb_priority(0),skb_mark(0),ct_state(0),ct_zone(0),ct_mark(0),ct_label(0),recirc_id(0),dp_hash(0),in_port(1),packet_type(ns=0,id=0),${ETH.slice(11)},eth_type(0x1234)`,
   );
 });

@@ -10,7 +10,7 @@ import { formatFlow } from '../../packet/flow-text.ts';
 import { DP_WORDS, FLOW_WORDS, IN_PORT } from '../../packet/key.ts';
 
 export interface DumpOptions {
-  /** -m: identifiers as well. */
+  /** -m: identifiers as well, and fields that nothing consulted. */
   readonly verbose: boolean;
   /** Prints ports by name instead of by number. */
   readonly names: boolean;
@@ -69,7 +69,8 @@ export function ukeyText(
   const used =
     packets > 0 ? `${(Math.max(0, view.switch.clock.now() - usedMs) / 1000).toFixed(3)}s` : 'never';
   const ufid = options.verbose ? `ufid:${ukey.ufid}${form === 'dpctl' ? ',' : ''} ` : '';
-  const text = options.names ? { portName: namesOf(view) } : {};
+  const names = options.names ? { portName: namesOf(view) } : {};
+  const text = { ...names, verbose: options.verbose };
   const parts = [
     `${ufid}${formatFlow(key, mask, text)}`,
     `packets:${packets}`,
