@@ -1,4 +1,5 @@
 /** Text of Ethernet, IPv4 and IPv6 addresses in key words, as Open vSwitch prints and reads it. */
+import { IPv4, IPv6 } from 'ip-num';
 
 const hex2 = (byte: number): string => (byte & 255).toString(16).padStart(2, '0');
 
@@ -44,43 +45,23 @@ export function parseMac(text: string): [number, number] | undefined {
   return [((b[0] << 24) | (b[1] << 16) | (b[2] << 8) | b[3]) >>> 0, (b[4] << 8) | b[5]];
 }
 
+/** Host order, or undefined when the text is no IPv4 address in dotted quads. */
 export function parseIpv4(text: string): number | undefined {
-  const parts = text.split('.');
-  if (
-    parts.length !== 4 ||
-    parts.some((part) => !/^[0-9]{1,3}$/.test(part) || Number(part) > 255)
-  ) {
+  if (!/^\d{1,3}(\.\d{1,3}){3}$/.test(text)) return undefined;
+  try {
+    return Number(new IPv4(text).value);
+  } catch {
     return undefined;
   }
-  return parts.reduce((word, part) => ((word << 8) | Number(part)) >>> 0, 0);
 }
 
-/** Four words, or undefined when the text is no IPv6 address. */
+/** Four words, or undefined when the text is no IPv6 address. A zone (`%eth0`) is none. */
 export function parseIpv6(text: string): number[] | undefined {
-  let rest = text;
-  const tail: number[] = [];
-  const dotted = /(^|:)([0-9.]*\.[0-9.]*)$/.exec(rest);
-  if (dotted) {
-    const word = parseIpv4(dotted[2]);
-    if (word === undefined) return undefined;
-    tail.push(word >>> 16, word & 0xffff);
-    rest = rest.slice(0, rest.length - dotted[2].length);
-    // What is left ends with the colon before the dotted part.
-    rest = rest.endsWith('::') ? rest : rest.slice(0, -1);
+  if (!/^[0-9a-fA-F:.]+$/.test(text) || !text.includes(':')) return undefined;
+  try {
+    const { value } = new IPv6(text);
+    return [96n, 64n, 32n, 0n].map((shift) => Number((value >> shift) & 0xffff_ffffn));
+  } catch {
+    return undefined;
   }
-  const halves = rest.split('::');
-  if (halves.length > 2) return undefined;
-  const groupsOf = (half: string) => (half === '' ? [] : half.split(':'));
-  const before = groupsOf(halves[0]);
-  const after = halves.length === 2 ? groupsOf(halves[1]) : [];
-  if ([...before, ...after].some((group) => !/^[0-9a-fA-F]{1,4}$/.test(group))) return undefined;
-  const count = before.length + after.length + tail.length;
-  if (halves.length === 2 ? count > 7 : count !== 8) return undefined;
-  const groups = [
-    ...before.map((group) => Number.parseInt(group, 16)),
-    ...new Array<number>(8 - count).fill(0),
-    ...after.map((group) => Number.parseInt(group, 16)),
-    ...tail,
-  ];
-  return [0, 2, 4, 6].map((i) => ((groups[i] << 16) | groups[i + 1]) >>> 0);
 }

@@ -47,8 +47,6 @@ export const epollCtl = libc.func('int epoll_ctl(int, int, int, uintptr_t)');
 export const epollWait = libc.func('int epoll_wait(int, uintptr_t, int, int)');
 /** int eventfd(unsigned int initval, int flags) — eventfd(2) */
 export const eventfd = libc.func('int eventfd(uint32_t, int)');
-/** int poll(struct pollfd *fds, nfds_t nfds, int timeout) — poll(2) */
-export const poll = libc.func('int poll(uintptr_t, uint64_t, int)');
 /** ssize_t send(int sockfd, const void buf[.len], size_t len, int flags) — send(2) */
 export const send = libc.func('int64_t send(int, uintptr_t, uintptr_t, int)');
 /** ssize_t recv(int sockfd, void buf[.len], size_t len, int flags) — recv(2) */
@@ -57,8 +55,6 @@ export const recv = libc.func('int64_t recv(int, uintptr_t, uintptr_t, int)');
 export const dup2 = libc.func('int dup2(int, int)');
 /** int socketpair(int domain, int type, int protocol, int sv[2]) — socketpair(2) */
 export const socketpair = libc.func('int socketpair(int, int, int, uintptr_t)');
-/** int connect(int sockfd, const struct sockaddr *addr, socklen_t addrlen) — connect(2) */
-export const connect = libc.func('int connect(int, uintptr_t, uint32_t)');
 /** int setns(int fd, int nstype) — setns(2) */
 export const setns = libc.func('int setns(int, int)');
 /** int setpriority(int which, id_t who, int prio); Linux: of one thread — getpriority(2) */

@@ -17,7 +17,7 @@ const SO_RCVBUFFORCE = 33;
 
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
-export const NLM_F_REQUEST = 0x001;
+const NLM_F_REQUEST = 0x001;
 export const NLM_F_ACK = 0x004;
 export const NLM_F_DUMP = 0x300;
 

@@ -16,7 +16,7 @@ export interface Request {
 }
 
 /** A stream that is no sequence of requests. The connection it came from is beyond saving. */
-export class ProtocolError extends Error {}
+class ProtocolError extends Error {}
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;

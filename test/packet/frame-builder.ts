@@ -10,7 +10,7 @@ export interface FrameShape {
   partial?: boolean;
 }
 
-export function onesComplement(...parts: Uint8Array[]): number {
+function onesComplement(...parts: Uint8Array[]): number {
   let sum = 0;
   for (const part of parts) {
     for (let i = 0; i < part.length; i++) sum += i % 2 ? part[i] : part[i] << 8;
@@ -93,7 +93,7 @@ export function buildFrame(shape: FrameShape): { frame: Uint8Array; l3: number; 
   };
 }
 
-export function pseudoHeader(ip: Uint8Array, proto: number, bytes: number): Uint8Array {
+function pseudoHeader(ip: Uint8Array, proto: number, bytes: number): Uint8Array {
   const isIpv6 = ip[0] >> 4 === 6;
   const addresses = isIpv6 ? ip.subarray(8, 40) : ip.subarray(12, 20);
   return Uint8Array.from([...addresses, 0, proto, ...u16(bytes)]);
