@@ -17,10 +17,19 @@ import { Vlog } from './util/vlog.ts';
 
 function commandLine(): Options {
   try {
-    return parseOptions(process.argv.slice(2), process.env, process.cwd());
+    return parseOptions(process.argv.slice(2), process.env, currentDirectory());
   } catch (failure) {
     if (!(failure instanceof UsageError)) throw failure;
     fail(failure.message);
+  }
+}
+
+/** The directory for relative paths; `/` when ours was deleted meanwhile. */
+function currentDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return '/';
   }
 }
 
@@ -44,7 +53,7 @@ function openLog(options: RunOptions, clock: RealClock, subprogram: string): Vlo
   });
   for (const spec of options.verbosity) {
     const wrong = vlog.set(spec);
-    if (wrong !== undefined) fail(wrong);
+    if (wrong !== undefined) fail(`processing "${spec}": ${wrong}`);
   }
   if (options.logFile !== undefined) {
     mkdirSync(dirname(options.logFile), { recursive: true });
@@ -90,6 +99,7 @@ async function run(options: RunOptions): Promise<void> {
     },
     reopenLog: () => void vlog.reopen(),
   });
+  if (options.detach) vlog.set('console:off');
   stage.ready();
 }
 
