@@ -87,8 +87,10 @@ const ACTSET_OUTPUT = fields('actset_output');
 
 /** Mask for the wire: null when nothing of the field is open. */
 function wireMask(match: MatchFields, f: Field): bigint | null {
-  // Open vSwitch always masks tunnel flags, because it knows one bit of them only.
-  if (f.name === 'tun_flags') return match.mask(f);
+  // Open vSwitch always masks these, because it takes one bit of them only.
+  if (f.name === 'tun_flags' || f.name === 'tun_erspan_dir') {
+    return match.mask(f);
+  }
   return match.isExact(f) ? null : match.mask(f) & wireOnes(f);
 }
 

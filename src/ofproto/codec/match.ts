@@ -143,6 +143,6 @@ export const matchCodec: Codec<Match> = {
   encode(w, match) {
     if (w.version === OF10) writeMatch10(w, match);
     else if (w.version === OF11) writeMatch11(w, match);
-    else writeOxmMatch(w, match, w.version < OF12 ? OF12 : w.version);
+    else writeOxmMatch(w, match, Math.max(w.version, OF12));
   },
 };

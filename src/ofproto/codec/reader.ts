@@ -28,6 +28,8 @@ export interface TunMetadataPlace {
 /** What decoding needs to know besides the bytes. */
 export interface WireContext {
   readonly version: OfVersion;
+  /** Flow-mod commands of 1.0 and Nicira have the table in their high byte (NXT_FLOW_MOD_TABLE_ID). */
+  readonly flowModTableId?: boolean;
   /** Place of tun_metadata0..63, null for one that is not mapped; without it none is. */
   readonly tunMetadata?: (index: number) => TunMetadataPlace | null;
 }
