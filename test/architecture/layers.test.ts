@@ -28,7 +28,7 @@ const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
 
 const PACKAGES: Readonly<Record<string, (path: string) => boolean>> = {
   koffi: (path) => path === 'src/sys/libc.ts',
-  'ip-num': (path) => /^src\/(config|cli|unixctl|ofproto|util)\//.test(path),
+  'ip-num': (path) => /^src\/(config|cli|unixctl|ofproto|packet|util)\//.test(path),
 };
 
 const partOf = (path: string): string => path.split('/')[1] as string;

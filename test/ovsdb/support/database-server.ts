@@ -1,11 +1,23 @@
 /** The real ovsdb-server on a database of its own in a temporary directory. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from './until.ts';
 
 const STOCK_SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
+
+/** True when a server listens on the socket. */
+const accepts = (path: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
 
 export class DatabaseServer {
   readonly directory = mkdtempSync(join(tmpdir(), 'tsv-ovsdb-'));
@@ -35,7 +47,8 @@ export class DatabaseServer {
       stdio: 'ignore',
       env: { ...process.env, OVS_RUNDIR: this.directory, OVS_LOGDIR: this.directory },
     });
-    await until(() => existsSync(this.socket));
+    // The socket's file is there before the server listens on it.
+    await until(() => accepts(this.socket));
   }
 
   async kill(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
