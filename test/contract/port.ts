@@ -256,7 +256,9 @@ export function portContract(name: string, make: () => Promise<PortHarness>): vo
       expect(batch.count).toBe(0);
     });
 
-    describe.runIf(name !== 'dummy')('that takes offloads', () => {
+    // A dummy port takes complete frames only: there is nothing to ask it here.
+    const describeOffloads = name === 'dummy' ? () => {} : describe;
+    describeOffloads('that takes offloads', () => {
       test('keeps a partial checksum, tagged or not', async () => {
         expect(port.takesOffload).toBe(true);
         const frame = tcpFrame(100);
