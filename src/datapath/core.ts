@@ -14,6 +14,7 @@ import { MAX_FRAME_BYTES, UpcallReason } from './datapath.ts';
 import { Egress, HEADROOM } from './egress.ts';
 import type { UpcallSink } from './execute.ts';
 import { Executor } from './execute.ts';
+import type { LookupOptions } from './megaflow.ts';
 import { FLOW_MISS, FLOW_SKIP, MegaflowCache } from './megaflow.ts';
 import { Meters } from './meter.ts';
 import type { Port } from './port.ts';
@@ -59,11 +60,18 @@ export class DatapathCore {
    * `rawNow`: monotonic milliseconds (Shared.now turns them into clock time). `sink` takes upcalls. `seed` salts the
    * megaflow hash. The region must have 8 MiB free for copies and segments.
    */
-  constructor(region: Region, shared: Shared, sink: UpcallSink, rawNow: () => number, seed = 0) {
+  constructor(
+    region: Region,
+    shared: Shared,
+    sink: UpcallSink,
+    rawNow: () => number,
+    seed = 0,
+    lookup?: LookupOptions,
+  ) {
     this.region = region;
     this.shared = shared;
     this.rawNow = rawNow;
-    this.cache = new MegaflowCache(seed);
+    this.cache = new MegaflowCache(seed, lookup);
     this.meters = new Meters(shared);
     this.egress = new Egress(region, shared);
     this.executor = new Executor(

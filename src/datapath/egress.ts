@@ -44,7 +44,9 @@ export class Egress {
   readonly ports: (Port | undefined)[] = new Array(65_536);
   private readonly region: Region;
   private readonly shared: Shared;
+  /** Ports with something queued: the first touchedCount ones. A shorter array would be a new one each time. */
   private readonly touched: Port[] = [];
+  private touchedCount = 0;
   private readonly isTouched = new Uint8Array(65_536);
   /** Batches whose frames may be queued. */
   private readonly batches: Batch[] = [];
@@ -162,11 +164,11 @@ export class Egress {
 
   private send(): void {
     const touched = this.touched;
-    for (let i = 0; i < touched.length; i++) {
+    for (let i = 0; i < this.touchedCount; i++) {
       touched[i].flush();
       this.isTouched[touched[i].portNo] = 0;
     }
-    touched.length = 0;
+    this.touchedCount = 0;
     this.segments.reset();
     for (let b = 0; b < this.batches.length; b++) {
       const batch = this.batches[b];
@@ -177,7 +179,7 @@ export class Egress {
   private touch(port: Port): void {
     if (this.isTouched[port.portNo] !== 0) return;
     this.isTouched[port.portNo] = 1;
-    this.touched.push(port);
+    this.touched[this.touchedCount++] = port;
   }
 
   private tooLong(port: Port): void {

@@ -5,13 +5,33 @@
  * A subtable stores per entry only the live words of the key. Subtables are probed in the order of their recent hits.
  * Since overlapping megaflows have the same program, the first hit is the answer.
  *
- * This is the plain version: loops over live words. Code generated per mask would be measured against it and
- * checked by it.
+ * In front of the subtables, when there are several, stands a cache by a hash of the words that tell flows apart: it
+ * names a flow to try first. A flow that it names is compared like any other, so a collision costs a comparison and
+ * an entry is never wrong.
+ *
+ * Subtables that are hit often get code generated for their mask (probe-code.ts). The loops here are the plain version
+ * and the oracle; LookupOptions turns either off.
  */
 import type { Frames } from '../packet/frames.ts';
-import { DP_WORDS } from '../packet/key.ts';
+import {
+  DP_WORDS,
+  ETH_DST,
+  ETH_DST_SRC,
+  ETH_SRC,
+  ETH_TYPE_PROTO,
+  IN_PORT,
+  IPV4_DST,
+  IPV4_SRC,
+  IPV6_DST,
+  IPV6_SRC,
+  RECIRC_ID,
+  TP,
+  VLAN0,
+} from '../packet/key.ts';
 import type { FlowId } from './datapath.ts';
 import { FLOW_SLOTS } from './datapath.ts';
+import type { Probe } from './probe-code.ts';
+import { generateProbe, MAX_GENERATED_WORDS } from './probe-code.ts';
 
 /** Values of Batch.flow besides an id. A frame marked SKIP before the lookup is left alone. */
 export const FLOW_MISS = -1;
@@ -21,6 +41,22 @@ const EMPTY = -1;
 const TOMBSTONE = -2;
 /** Lookups (batches) between two sortings of the subtables. */
 const SORT_PERIOD = 1024;
+
+export interface LookupOptions {
+  /** Code per mask. */
+  readonly generate: boolean;
+  readonly frontCache: boolean;
+}
+
+const FASTEST: LookupOptions = { generate: true, frontCache: true };
+
+/** Entries of the front cache: 32 KiB. */
+const FRONT_ENTRIES = 8192;
+/** Subtables from which on the front cache is asked. */
+const FRONT_TABLES = 2;
+/** Hits between two sortings that are worth a function of its own, and functions made at one sorting. */
+const HOT_HITS = 1024;
+const GENERATED_AT_ONCE = 8;
 
 class Subtable {
   /** Indices of live words, ascending, and their masks. */
@@ -35,6 +71,8 @@ class Subtable {
   filled = 0;
   /** Hits since the last sorting, halved then. */
   hits = 0;
+  /** Code for this mask, once it is hot. */
+  generated: Probe | undefined;
 
   constructor(words: Int32Array, masks: Uint32Array) {
     this.words = words;
@@ -66,13 +104,24 @@ export class MegaflowCache {
   probes = 0;
   private flows = 0;
 
+  private readonly options: LookupOptions;
+  /** Flow ids by the hash of a key; what they name may be gone or another flow by now. */
+  private readonly front: Int32Array;
+
   /** `seed` makes collisions unpredictable for whoever sends the packets. */
-  constructor(seed = 0) {
+  constructor(seed = 0, options: LookupOptions = FASTEST) {
     this.seed = seed | 0;
+    this.options = options;
+    this.front = new Int32Array(options.frontCache ? FRONT_ENTRIES : 1).fill(FLOW_MISS);
   }
 
   get flowCount(): number {
     return this.flows;
+  }
+
+  /** Subtables with code of their own. */
+  get generatedCount(): number {
+    return this.tables.filter((table) => table.generated !== undefined).length;
   }
 
   get maskCount(): number {
@@ -129,11 +178,49 @@ export class MegaflowCache {
 
   /** The flow that matches the key at keys[base ..], or FLOW_MISS. */
   find(keys: Uint32Array, base: number): number {
+    if (!this.options.frontCache || this.tables.length < FRONT_TABLES) {
+      return this.search(keys, base);
+    }
+    const hash = frontHash(keys, base, this.seed);
+    const front = this.front;
+    const first = hash & (FRONT_ENTRIES - 1);
+    let guess = front[first];
+    if (guess >= 0 && this.holds(guess, keys, base)) {
+      this.probes++;
+      return guess;
+    }
+    const second = (hash >>> 16) & (FRONT_ENTRIES - 1);
+    guess = front[second];
+    if (guess >= 0 && this.holds(guess, keys, base)) {
+      this.probes++;
+      return guess;
+    }
+    const id = this.search(keys, base);
+    if (front[first] < 0 || front[second] >= 0) front[first] = id;
+    else front[second] = id;
+    return id;
+  }
+
+  /** True when flow `id` exists and matches. */
+  private holds(id: number, keys: Uint32Array, base: number): boolean {
+    const table = this.tableOf[id];
+    if (table === undefined) return false;
+    const { words, masks, values } = table;
+    const at = this.slotOf[id] * words.length;
+    for (let i = 0; i < words.length; i++) {
+      if (((keys[base + words[i]] & masks[i]) ^ values[at + i]) !== 0) return false;
+    }
+    return true;
+  }
+
+  private search(keys: Uint32Array, base: number): number {
     const tables = this.tables;
     for (let t = 0; t < tables.length; t++) {
-      const id = this.probe(tables[t], keys, base);
+      const table = tables[t];
+      const generated = table.generated;
+      const id = generated === undefined ? this.probe(table, keys, base) : generated(keys, base);
       if (id >= 0) {
-        tables[t].hits++;
+        table.hits++;
         this.probes += t + 1;
         return id;
       }
@@ -230,9 +317,37 @@ export class MegaflowCache {
 
   private sort(): void {
     this.lookups = 0;
-    this.tables.sort((a, b) => b.hits - a.hits);
-    for (const table of this.tables) table.hits >>>= 1;
+    const tables = this.tables;
+    // By insertion: nearly sorted already, and nothing is allocated.
+    for (let i = 1; i < tables.length; i++) {
+      const table = tables[i];
+      let at = i;
+      for (; at > 0 && tables[at - 1].hits < table.hits; at--) tables[at] = tables[at - 1];
+      tables[at] = table;
+    }
+    let room = this.options.generate ? GENERATED_AT_ONCE : 0;
+    for (const table of tables) {
+      const isHot = table.hits >= HOT_HITS && table.words.length <= MAX_GENERATED_WORDS;
+      if (isHot && room > 0 && table.generated === undefined) {
+        table.generated = generateProbe(table, this.seed, EMPTY, TOMBSTONE, FLOW_MISS);
+        room--;
+      }
+      table.hits >>>= 1;
+    }
   }
+}
+
+/** Of the words that differ between the flows of common protocols; any words would be right. */
+function frontHash(keys: Uint32Array, base: number, seed: number): number {
+  let h = seed;
+  h = mix(h, keys[base + IN_PORT] ^ (keys[base + RECIRC_ID] << 16));
+  h = mix(h, keys[base + ETH_DST] ^ keys[base + ETH_DST_SRC]);
+  h = mix(h, keys[base + ETH_SRC]);
+  h = mix(h, keys[base + VLAN0] ^ keys[base + ETH_TYPE_PROTO]);
+  h = mix(h, keys[base + IPV4_SRC] ^ keys[base + IPV6_SRC + 3]);
+  h = mix(h, keys[base + IPV4_DST] ^ keys[base + IPV6_DST + 3]);
+  h = mix(h, keys[base + TP]);
+  return finish(h);
 }
 
 function freeSlot(table: Subtable, hash: number): number {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { FLOW_MISS, MegaflowCache } from '../../src/datapath/megaflow.ts';
+import { newFrames } from '../../src/packet/frames.ts';
 import * as K from '../../src/packet/key.ts';
 import { random } from '../packet/bytes.ts';
 
@@ -47,9 +48,16 @@ describe('megaflow cache', () => {
   });
 });
 
-test('a linear search agrees through random inserts, replacements and removals', () => {
+test.each([
+  { generate: false, frontCache: false },
+  { generate: true, frontCache: false },
+  { generate: false, frontCache: true },
+  { generate: true, frontCache: true },
+])('a linear search agrees through random inserts, replacements and removals (%j)', (options) => {
   const next = random(7);
-  const cache = new MegaflowCache(next());
+  const cache = new MegaflowCache(next(), options);
+  const frames = newFrames(32);
+  const flow = new Int32Array(32);
   const shapes = [
     { words: [K.IN_PORT], masks: [0xffffffff] },
     { words: [K.IN_PORT, K.ETH_DST], masks: [0xffffffff, 0xffffffff] },
@@ -77,6 +85,18 @@ test('a linear search agrees through random inserts, replacements and removals',
       expect(cache.remove(id)).toBe(linear.delete(id));
     }
     for (const shape of shapes) for (const w of shape.words) key[K.DP_WORDS + w] = value();
+    if (round % 5000 === 2500) {
+      // So many lookups that subtables become hot and get code of their own.
+      for (let p = 0; p < 32; p++) {
+        for (const shape of shapes) {
+          for (const w of shape.words) frames.keys[p * K.DP_WORDS + w] = value();
+        }
+      }
+      for (let n = 0; n < 2048; n++) cache.lookup(frames, flow, 32);
+      const generated = cache.generatedCount;
+      if (options.generate) expect(generated).toBeGreaterThan(0);
+      else expect(generated).toBe(0);
+    }
     const found = cache.find(key, K.DP_WORDS);
     const frame = key.subarray(K.DP_WORDS);
     if (found >= 0) {
