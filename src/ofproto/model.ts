@@ -8,6 +8,7 @@
 import type { Action } from '../flowtable/action.ts';
 import type { Match } from '../flowtable/match.ts';
 import type { OfPort } from '../flowtable/of-port.ts';
+import type { Field } from '../packet/fields.ts';
 
 /** Protocol versions by their wire number. */
 export const OfVersion = {
@@ -91,12 +92,20 @@ export interface Bucket {
   readonly actions: readonly Action[];
 }
 
+/** A field that a select group hashes, and which of its bits. */
+export interface HashedField {
+  readonly field: Field;
+  readonly mask: bigint;
+}
+
 /** Selection of select groups (NTR selection method). */
 export interface SelectionMethod {
   readonly method: '' | 'hash' | 'dp_hash';
   readonly param: bigint;
-  /** Fields that are hashed, by name, with masks as in a match. */
+  /** Fields that are hashed, with masks as in a match; null for the method's own choice. */
   readonly fields: Match | null;
+  /** The same by name, in the order given: in `fields` those of one place in the key (ip_src, arp_spa) cannot be told apart. */
+  readonly named: readonly HashedField[];
 }
 
 export interface GroupMod {

@@ -2,12 +2,13 @@
  * Messages about the connection itself and the switch as a whole: hello, error, echo, features, configuration, barrier, roles, asynchronous
  * configuration, and Nicira's settings of formats.
  */
-import { errorName, errorNumbers, type OfErrorName } from './errors.ts';
+
 import { asyncProperties, legacyAsync } from './async-config.ts';
+import { errorName, errorNumbers, type OfErrorName } from './errors.ts';
 import { flags, nothing, since } from './message-parts.ts';
-import { phyPort, type PortFields } from './port-codec.ts';
+import { type PortFields, phyPort } from './port-codec.ts';
 import type { Reader } from './reader.ts';
-import { OF10, OF12, OF13, type OfVersion } from './versions.ts';
+import { OF12, OF13, type OfVersion } from './versions.ts';
 import {
   type Codec,
   mapped,
@@ -16,6 +17,7 @@ import {
   rest,
   restBytes,
   struct,
+  text,
   u8,
   u16,
   u32,
@@ -212,6 +214,16 @@ const roleStatus = struct({
   generationId: u64,
 });
 
+const DESCRIPTION_BYTES = 256;
+
+const description = struct({
+  manufacturer: text(DESCRIPTION_BYTES),
+  hardware: text(DESCRIPTION_BYTES),
+  software: text(DESCRIPTION_BYTES),
+  serial: text(32),
+  datapath: text(DESCRIPTION_BYTES),
+});
+
 const echo = struct({ data: restBytes });
 
 export const connectionMessages = {
@@ -255,8 +267,7 @@ export const connectionMessages = {
   },
   /** Flow ages in flow statistics. */
   flowAge: { 'nx 1.0+ 18': nothing },
+  descRequest: { 'request 1.0+ 0': nothing },
+  descReply: { 'reply 1.0+ 0': description },
   setControllerId: { 'nx 1.0+ 20': struct({ _pad: pad(6), controllerId: u16 }) },
 } as const;
-
-/** The version that a hello or error without a version of its own is read in. */
-export const UNVERSIONED: OfVersion = OF10;

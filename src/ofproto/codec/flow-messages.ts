@@ -160,7 +160,10 @@ export const flowMessages = {
   },
   flowRemoved: { 'of 1.0+ 11': removed, 'nx 1.0+ 14': under('flow', removedNx) },
   flowStatsRequest: { 'request 1.0+ 1': filter, 'nx-request 1.0-1.0 0': filterNx },
-  flowStatsReply: { 'reply 1.0+ 1': entries(flowStats), 'nx-reply 1.0-1.0 0': entries(flowStatsNx) },
+  flowStatsReply: {
+    'reply 1.0+ 1': entries(flowStats),
+    'nx-reply 1.0-1.0 0': entries(flowStatsNx),
+  },
   aggregateRequest: { 'request 1.0+ 2': filter, 'nx-request 1.0-1.0 1': filterNx },
   aggregateReply: { 'reply 1.0+ 2': aggregate, 'nx-reply 1.0-1.0 1': aggregate },
 } as const;

@@ -8,7 +8,7 @@
 import type { FlowFlags, FlowMod, FlowModCommand } from '../model.ts';
 import { OFPG_ANY, OFPTT_ALL } from '../model.ts';
 import { readFlowActions, writeFlowActions } from './flow-actions.ts';
-import { readNxmMatch, matchCodec, writeNxmMatch } from './match.ts';
+import { matchCodec, readNxmMatch, writeNxmMatch } from './match.ts';
 import { flags, portOrAny, portOrAny16 } from './message-parts.ts';
 import type { Reader } from './reader.ts';
 import { OF11, OF14 } from './versions.ts';

@@ -4,7 +4,14 @@ import { NO_FLAGS, OFPG_ANY } from '../model.ts';
 import { readFlowActions, writeFlowActions } from './flow-actions.ts';
 import { readFlowFlags, writeFlowFlags } from './flow-mod.ts';
 import { matchCodec, readNxmMatch, writeNxmMatch } from './match.ts';
-import { counter, knownDuration, portOrAny, portOrAny16, readSized, since } from './message-parts.ts';
+import {
+  counter,
+  knownDuration,
+  portOrAny,
+  portOrAny16,
+  readSized,
+  since,
+} from './message-parts.ts';
 import { readOxs, writeOxs } from './oxs.ts';
 import type { Reader } from './reader.ts';
 import { OF13, OF14 } from './versions.ts';

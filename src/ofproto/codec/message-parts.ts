@@ -138,14 +138,22 @@ const ANY_PORT = ofPort(0xffff);
 /** A port, null for any or none. Throws `error` for a number that no port can have. */
 export const portOrAny = (error: OfErrorName = 'OFPBAC_BAD_OUT_PORT'): Codec<OfPort | null> => ({
   decode(r) {
-    const port =
-      r.version === OF10 ? ofPort(r.u16()) : (portFromWide(r.u32()) ?? r.fail(error));
+    const port = r.version === OF10 ? ofPort(r.u16()) : (portFromWide(r.u32()) ?? r.fail(error));
     return port === ANY_PORT ? null : port;
   },
   encode(w, port) {
     if (w.version === OF10) w.u16(port ?? ANY_PORT);
     else w.u32(portToWide(port ?? ANY_PORT));
   },
+});
+
+/** The same in 32 bits, as Nicira's group messages have it in every version. */
+export const portOrAny32 = (error: OfErrorName): Codec<OfPort | null> => ({
+  decode(r) {
+    const port = portFromWide(r.u32()) ?? r.fail(error);
+    return port === ANY_PORT ? null : port;
+  },
+  encode: (w, port) => w.u32(portToWide(port ?? ANY_PORT)),
 });
 
 /** A port or any port in 16 bits, as in Nicira messages of every version. */

@@ -66,10 +66,6 @@ export function writeOxs(w: Writer, counts: Partial<FlowCounts>): void {
     head(IDLE_TIME, 8);
     duration.encode(w, idleAgeMs);
   }
-  if (flows != null) {
-    head(FLOWS, 4);
-    w.u32(flows);
-  }
   if (packets != null) {
     head(PACKETS, 8);
     w.u64(packets);
@@ -77,6 +73,10 @@ export function writeOxs(w: Writer, counts: Partial<FlowCounts>): void {
   if (bytes != null) {
     head(BYTES, 8);
     w.u64(bytes);
+  }
+  if (flows != null) {
+    head(FLOWS, 4);
+    w.u32(flows);
   }
   w.patchU16(start + 2, w.length - start);
   w.padTo(8, start);

@@ -5,8 +5,8 @@
 import type { PortDescription } from '../model.ts';
 import { mac, only, readProperties, readSized, since, writeProperty } from './message-parts.ts';
 import { portNumber } from './ports.ts';
-import { type Codec, mapped, pad, struct, text, u32 } from './wire.ts';
 import type { Reader } from './reader.ts';
+import { type Codec, mapped, pad, struct, text, u32 } from './wire.ts';
 
 export type PortFields = PortDescription;
 
@@ -99,8 +99,7 @@ const port14 = struct({
 const PORT14_BYTES = 40;
 
 const phyPort14: Codec<PortDescription> = {
-  decode: (r) =>
-    readSized(r, PORT14_BYTES, readPort14, { at: 4 }),
+  decode: (r) => readSized(r, PORT14_BYTES, readPort14, { at: 4 }),
   encode(w, value) {
     const start = w.length;
     port14.encode(w, value);
@@ -132,4 +131,3 @@ function readPort14(r: Reader): PortDescription {
 }
 
 export const phyPort: Codec<PortDescription> = since({ 1: phyPort10, 2: phyPort11, 5: phyPort14 });
-

@@ -5,7 +5,6 @@ import {
   duration,
   entries,
   idOrAny,
-  only,
   portOrAny,
   readProperties,
   readSized,
