@@ -174,7 +174,7 @@ export async function startSwitch(
     },
     onRun: () => {},
   });
-  links.onChange(() => configurator.schedule());
+  links.onChange(() => configurator.scheduleForLinks());
   dummies.changed = () => configurator.schedule();
 
   // Control socket.

@@ -281,6 +281,7 @@ export class Applier {
    * every change of the database or of a link.
    */
   settle(wanted: readonly WantedBridge[]): void {
+    this.forgetUnwanted(wanted);
     for (const want of wanted) {
       const entry = this.running.get(want.name);
       if (entry === undefined) continue;
@@ -297,6 +298,18 @@ export class Applier {
         const { linkUp, adminUp } = running.status;
         entry.bridge.setPortState(running.ofPort, linkUp !== false && adminUp !== false);
       }
+    }
+  }
+
+  /** Failures and numbers of interfaces that nobody wants any more. */
+  private forgetUnwanted(wanted: readonly WantedBridge[]): void {
+    const names = new Set<string>();
+    for (const { ports } of wanted) {
+      for (const { interfaces } of ports) for (const { name } of interfaces) names.add(name);
+    }
+    for (const name of this.failures.keys()) if (!names.has(name)) this.failures.delete(name);
+    for (const { formerNumbers } of this.running.values()) {
+      for (const name of formerNumbers.keys()) if (!names.has(name)) formerNumbers.delete(name);
     }
   }
 

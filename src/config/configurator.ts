@@ -36,6 +36,8 @@ export interface ConfiguratorDeps {
 /** A report that lost a race reads the database again; this many times, then it waits for the next change. */
 const MAX_REPORT_TRIES = 5;
 const DEFAULT_STATISTICS_MS = 5000;
+/** A new device is mostly told by several events within a moment. */
+const LINK_DELAY_MS = 5;
 
 export class Configurator {
   private readonly deps: ConfiguratorDeps;
@@ -48,6 +50,8 @@ export class Configurator {
   /** Problems already logged, so that each is said once. */
   private saidProblems = new Set<string>();
   private wanted: WantedState | null = null;
+  private soon: Timer | null = null;
+  private lastRunMs = 0;
 
   constructor(deps: ConfiguratorDeps) {
     this.deps = deps;
@@ -70,11 +74,25 @@ export class Configurator {
     this.running ??= this.runUntilQuiet();
   }
 
+  /**
+   * Asks for a run because devices changed. Such changes come in storms (a script makes a thousand interfaces), so runs for them
+   * take at most a third of the main thread.
+   */
+  scheduleForLinks(): void {
+    if (this.stopped || this.soon !== null) return;
+    const delayMs = Math.max(LINK_DELAY_MS, 2 * this.lastRunMs);
+    this.soon = this.deps.clock.after(delayMs, () => {
+      this.soon = null;
+      this.schedule();
+    });
+  }
+
   /** Lets a run that is under way end, and starts no more. */
   async stop(): Promise<void> {
     this.stopped = true;
     this.again = false;
     this.statisticsTimer?.cancel();
+    this.soon?.cancel();
     await this.running;
   }
 
@@ -89,12 +107,14 @@ export class Configurator {
     await Promise.resolve();
     while (this.again) {
       this.again = false;
+      const startedMs = this.deps.clock.now();
       try {
         await this.run();
       } catch (failure) {
         // A bug: the switch goes on as it is, and the next change tries again.
         this.deps.log.err(`reconfiguration failed: ${(failure as Error).stack ?? failure}`);
       }
+      this.lastRunMs = this.deps.clock.now() - startedMs;
     }
     this.running = null;
     this.deps.onRun();
