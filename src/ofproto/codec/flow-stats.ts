@@ -3,7 +3,7 @@ import type { FlowFilter, FlowStatsEntry } from '../model.ts';
 import { NO_FLAGS, OFPG_ANY } from '../model.ts';
 import { readFlowActions, writeFlowActions } from './flow-actions.ts';
 import { readFlowFlags, writeFlowFlags } from './flow-mod.ts';
-import { matchCodec, readNxmMatch, writeNxmMatch } from './match.ts';
+import { matchCodec, readNxmMatch, writeNxmMatch, writeOxmMatch } from './match.ts';
 import {
   counter,
   knownDuration,
@@ -178,7 +178,8 @@ const flowStats11 = entry<FlowStatsEntry>(
     w.u64(flow.cookie);
     w.u64(flow.packets);
     w.u64(flow.bytes);
-    matchCodec.encode(w, flow.match);
+    // As in Open vSwitch 1.1's flows are told with OXM entries, too, since its own cannot say all that a flow may match.
+    writeOxmMatch(w, flow.match);
     writeFlowActions(w, flow.actions);
   },
 );

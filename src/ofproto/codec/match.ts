@@ -9,7 +9,7 @@ import { isValueValid, MatchFields } from './match-fields.ts';
 import { readMatch10, readMatch11, writeMatch10, writeMatch11 } from './match-fixed.ts';
 import { type OxmFlavour, readOxmHeader, readOxmPayload, wireOnes } from './oxm.ts';
 import type { Reader } from './reader.ts';
-import { OF10, OF11, OF12 } from './versions.ts';
+import { OF10, OF11 } from './versions.ts';
 import type { Codec } from './wire.ts';
 import type { Writer } from './writer.ts';
 
@@ -143,6 +143,6 @@ export const matchCodec: Codec<Match> = {
   encode(w, match) {
     if (w.version === OF10) writeMatch10(w, match);
     else if (w.version === OF11) writeMatch11(w, match);
-    else writeOxmMatch(w, match, Math.max(w.version, OF12));
+    else writeOxmMatch(w, match);
   },
 };

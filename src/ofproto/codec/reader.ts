@@ -32,6 +32,11 @@ export interface WireContext {
   readonly flowModTableId?: boolean;
   /** Place of tun_metadata0..63, null for one that is not mapped; without it none is. */
   readonly tunMetadata?: (index: number) => TunMetadataPlace | null;
+  /**
+   * What the flow of the actions to be written matches. OpenFlow 1.0's VLAN and port setters need it to become set-fields: a tag
+   * is pushed first unless there is one, and the protocol chooses among TCP's, UDP's and SCTP's port.
+   */
+  readonly flow?: { readonly hasVlan: boolean; readonly ipProto: number };
 }
 
 const decoder = new TextDecoder();
@@ -42,6 +47,8 @@ export class Reader {
   readonly bytes: Uint8Array;
   offset: number;
   readonly end: number;
+  /** How many actions this window lies within. */
+  depth = 0;
   private readonly shortError: OfErrorName;
   private readonly view: DataView;
 
@@ -141,7 +148,9 @@ export class Reader {
   window(count: number, shortError: OfErrorName = this.shortError): Reader {
     this.need(count);
     const at = this.take(count);
-    return new Reader(this.bytes, this.context, at, at + count, shortError);
+    const inner = new Reader(this.bytes, this.context, at, at + count, shortError);
+    inner.depth = this.depth;
+    return inner;
   }
 
   /** Throws unless everything was read. */
