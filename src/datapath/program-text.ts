@@ -3,9 +3,26 @@
  *
  * SET names key words; neighbouring ones are gathered into one set(...) per header, as the original has it.
  */
+import { hex } from '../packet/flow-fields-text.ts';
 import { formatFlowParts, vlanFields } from '../packet/flow-text.ts';
-import { DP_WORDS, PKT_MARK, VLAN0, VLAN1 } from '../packet/key.ts';
-import { ETH_TYPE_VLAN } from '../packet/protocol.ts';
+import {
+  DP_WORDS,
+  ETH_TYPE_PROTO,
+  MPLS_LSE,
+  ND_OPTIONS,
+  ND_RESERVED,
+  PBB_ISID,
+  PKT_MARK,
+  SKB_PRIORITY,
+  VLAN0,
+  VLAN1,
+} from '../packet/key.ts';
+import {
+  ETH_TYPE_MPLS,
+  ETH_TYPE_MPLS_MULTICAST,
+  ETH_TYPE_PBB,
+  ETH_TYPE_VLAN,
+} from '../packet/protocol.ts';
 import { CookieKind, HashKind, Op, PacketInFlag } from './program.ts';
 
 export interface ProgramTextOptions {
@@ -27,9 +44,11 @@ function steps(
   program: ArrayLike<number>,
   from: number,
   end: number,
-  key: ArrayLike<number>,
+  original: ArrayLike<number>,
   options: ProgramTextOptions,
 ): string[] {
+  // Follows the program, so that SET behind a change of headers is written by what the frame then is.
+  const key = Uint32Array.from(original);
   const parts: string[] = [];
   let at = from;
   while (at < end) {
@@ -81,9 +100,15 @@ function steps(
       }
       case Op.PUSH_MPLS:
         parts.push(`push_mpls(${lseText(program[at + 2])},eth_type=0x${a.toString(16)})`);
+        if (!isMpls(key)) key.fill(0, MPLS_LSE, MPLS_LSE + 3);
+        key.copyWithin(MPLS_LSE + 1, MPLS_LSE, MPLS_LSE + 2);
+        key[MPLS_LSE] = program[at + 2];
+        key[ETH_TYPE_PROTO] = a << 16;
         break;
       case Op.POP_MPLS:
         parts.push(`pop_mpls(eth_type=0x${a.toString(16)})`);
+        key.copyWithin(MPLS_LSE, MPLS_LSE + 1, MPLS_LSE + 3);
+        key[ETH_TYPE_PROTO] = a << 16;
         break;
       case Op.METER:
         parts.push(`meter(${a >>> 0})`);
@@ -94,6 +119,7 @@ function steps(
       // The original has none of these four.
       case Op.PUSH_PBB:
         parts.push(`push_pbb(isid=0x${a.toString(16)})`);
+        key[ETH_TYPE_PROTO] = ETH_TYPE_PBB << 16;
         break;
       case Op.POP_PBB:
         parts.push('pop_pbb');
@@ -111,6 +137,11 @@ function steps(
   return parts;
 }
 
+const isMpls = (key: Uint32Array): boolean => {
+  const type = key[ETH_TYPE_PROTO] >>> 16;
+  return type === ETH_TYPE_MPLS || type === ETH_TYPE_MPLS_MULTICAST;
+};
+
 const nested = (
   program: ArrayLike<number>,
   from: number,
@@ -123,9 +154,6 @@ const lseText = (lse: number): string =>
   `label=${lse >>> 12},tc=${(lse >>> 9) & 7},ttl=${lse & 255},bos=${(lse >>> 8) & 1}`;
 
 const SLOW_PATH_NAMES = ['cfm', 'bfd', 'lacp', 'stp', 'lldp', 'action', 'match'];
-/** C's %#x: no prefix for zero. */
-const hex = (value: number | bigint): string =>
-  value === 0 || value === 0n ? '0' : `0x${value.toString(16)}`;
 
 /** What stands behind "pid=0,": the cookie by its kind (program.ts). */
 function cookieText(program: ArrayLike<number>, at: number, words: number): string {
@@ -139,7 +167,7 @@ function cookieText(program: ArrayLike<number>, at: number, words: number): stri
       return (
         `controller(reason=${cookie(1)},dont_send=${flags & PacketInFlag.DONT_SEND ? 1 : 0}` +
         `,continuation=${flags & PacketInFlag.CONTINUATION ? 1 : 0},recirc_id=${cookie(2)}` +
-        `,rule_cookie=${hex(ruleCookie)},controller_id=${cookie(5)},max_len=${cookie(6)})`
+        `,rule_cookie=${ruleCookie === 0n ? '0' : `0x${ruleCookie.toString(16)}`},controller_id=${cookie(5)},max_len=${cookie(6)})`
       );
     }
     case CookieKind.SFLOW: {
@@ -172,18 +200,18 @@ function setsUntil(program: ArrayLike<number>, from: number, end: number): numbe
   return at;
 }
 
-function sets(
-  program: ArrayLike<number>,
-  from: number,
-  end: number,
-  key: ArrayLike<number>,
-): string[] {
-  const values = Uint32Array.from(key).subarray(0, DP_WORDS);
+function sets(program: ArrayLike<number>, from: number, end: number, key: Uint32Array): string[] {
+  const values = Uint32Array.from(key).slice(0, DP_WORDS);
   const masks = new Uint32Array(DP_WORDS);
+  let priority: number | undefined;
   const written: number[] = [];
   for (let at = from; at < end; at += program[at] >>> 8) {
     const word = program[at + 1];
     const mask = program[at + 3];
+    if (word === SKB_PRIORITY) {
+      priority = program[at + 2];
+      continue;
+    }
     // What an earlier SET of this run wrote stays where this one does not write.
     const before = masks[word] === 0 ? 0 : values[word];
     values[word] = (before & ~mask) | (program[at + 2] & mask);
@@ -196,10 +224,25 @@ function sets(
     parts.push(`set(vlan(${vlanFields(values[word] | 0x1000, masks[word])}))`);
   }
   values[VLAN0] = values[VLAN1] = 0;
+  // Of a label stack entry always all fields are written.
+  for (let word = MPLS_LSE; word < MPLS_LSE + 3; word++) {
+    if (masks[word] === 0) values[word] = key[word];
+    else {
+      values[word] = (key[word] & ~masks[word]) | (values[word] & masks[word]);
+      masks[word] = 0xffffffff;
+      key[word] = values[word];
+    }
+  }
   const mark = masks[PKT_MARK];
   masks[PKT_MARK] = 0;
   // formatFlow writes only what the masks cover.
   for (const part of formatFlowParts(values, masks)) parts.push(`set(${part})`);
+  if (masks[PBB_ISID] !== 0) parts.push(`set(pbb(isid=${hex(values[PBB_ISID] & 0xffffff)}))`);
+  const nd: string[] = [];
+  if (masks[ND_RESERVED] !== 0) nd.push(`nd_reserved=${hex(values[ND_RESERVED])}`);
+  if (masks[ND_OPTIONS] !== 0) nd.push(`nd_options_type=${values[ND_OPTIONS] >>> 24}`);
+  if (nd.length > 0) parts.push(`set(nd_ext(${nd.join(',')}))`);
+  if (priority !== undefined) parts.push(`set(skb_priority(${hex(priority)}))`);
   if (mark !== 0) {
     masks.fill(0);
     masks[PKT_MARK] = mark;

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   CookieKind,
   HashKind,
@@ -6,9 +6,11 @@ import {
   ProgramBuilder,
   SlowPath,
 } from '../../src/datapath/program.ts';
+import { parseProgram } from '../../src/datapath/program-parse.ts';
 import { formatProgram } from '../../src/datapath/program-text.ts';
 import { keyOf } from '../../src/packet/extract.ts';
 import * as K from '../../src/packet/key.ts';
+import { hex } from '../packet/bytes.ts';
 import { buildFrame } from '../packet/frame-builder.ts';
 
 const tcp = keyOf(buildFrame({ proto: 'tcp', payload: new Uint8Array(0) }).frame, 1);
@@ -180,6 +182,98 @@ const built: [string, (b: ProgramBuilder) => void][] = [
     },
   ],
 ];
+const mpls = keyOf(hex('500000000007 500000000005 8847 00064640 000c8140'), 1);
+test.each<[string, (b: ProgramBuilder) => void, Uint32Array]>([
+  [
+    'set(mpls(label=100,tc=3,ttl=63,bos=0)),1,set(mpls(label=100,tc=3,ttl=63,bos=0,label=201,tc=0,ttl=64,bos=1)),2',
+    (b) => {
+      b.set(K.MPLS_LSE, 63, 255);
+      b.output(1);
+      b.set(K.MPLS_LSE, 63, 255);
+      b.set(K.MPLS_LSE + 1, 201 << 12, -4096);
+      b.output(2);
+    },
+    mpls,
+  ],
+  [
+    'pop_mpls(eth_type=0x8847),set(mpls(label=200,tc=0,ttl=1,bos=1)),pop_mpls(eth_type=0x800),set(ipv4(src=1.2.3.4))',
+    (b) => {
+      b.popMpls(0x8847);
+      b.set(K.MPLS_LSE, 1, 255);
+      b.popMpls(0x800);
+      b.set(K.IPV4_SRC, 0x01020304, -1);
+    },
+    mpls,
+  ],
+  [
+    'push_mpls(label=5,tc=0,ttl=9,bos=1,eth_type=0x8847),set(mpls(label=6,tc=0,ttl=9,bos=1))',
+    (b) => {
+      b.pushMpls(0x8847, 0x5109);
+      b.set(K.MPLS_LSE, 6 << 12, -4096);
+    },
+    tcp,
+  ],
+  ['set(skb_priority(0x10001))', (b) => b.set(K.SKB_PRIORITY, 0x10001, -1), tcp],
+  ['set(pbb(isid=0x7))', (b) => b.set(K.PBB_ISID, 7, 0xffffff), tcp],
+])('%s', (text, build, key) => {
+  const b = new ProgramBuilder();
+  build(b);
+  expect(formatProgram(b.take(), key)).toBe(text);
+});
+
+describe('parsing', () => {
+  test.each(built)('%s reads as the program it was written from', (text, build) => {
+    const b = new ProgramBuilder();
+    build(b);
+    const program = b.take();
+    // Flow samples are written, but nobody installs them by hand.
+    if (/sFlow|flow_sample/.test(text)) return;
+    const parsed = parseProgram(text);
+    if (!parsed.ok) throw new Error(parsed.error);
+    const at = text.indexOf('sample(sample');
+    if (at < 0) expect(Array.from(parsed.program)).toEqual(Array.from(program));
+    expect(formatProgram(parsed.program, tcp)).toBe(text);
+  });
+
+  test.each([
+    ['drop', []],
+    ['', []],
+    ['1,p7 trunc(100),2', [0x201, 1, 0x201, 7, 0x206, 100, 0x201, 2]],
+    ['push_vlan(vid=10,pcp=3,cfi=0)', [0x202, (0x8100 << 16) | 0x600a]],
+    [
+      'set(ipv4(src=1.2.3.4,ttl=9/0xf))',
+      [0x404, K.TOS_TTL, 9 << 16, 0xf << 16, 0x404, K.IPV4_SRC, 0x01020304, -1],
+    ],
+    ['set(vlan(vid=5))', [0x404, K.VLAN0, 5, 0xfff]],
+    ['set(mpls(label=1,tc=2,ttl=3,bos=1))', [0x404, K.MPLS_LSE, 0x1503, -1]],
+    ['clone(1,clone(drop)),2', [0x409, 0x201, 1, 0x109, 0x201, 2]],
+  ])('%s', (text, words) => {
+    const parsed = parseProgram(text, { portNumber: (name) => (name === 'p7' ? 7 : undefined) });
+    expect(parsed.ok && Array.from(parsed.program)).toEqual(words);
+  });
+
+  test.each([
+    'bogus',
+    'output(1)',
+    '1,clone(2',
+    'push_vlan(vid=4096)',
+    'set(bogus(1))',
+    'set(ipv4())',
+    'meter(x)',
+    'trunc(13)',
+    'sample(sample=101%,actions(1))',
+    'sample(sample=1%,actions(1)),junk)',
+    'check_pkt_len(size=1,gt(1))',
+    'userspace(controller(reason=1))',
+    'userspace(pid=0,slow_path(constructor))',
+    `${'clone('.repeat(9)}1${')'.repeat(9)}`,
+  ])('%s is an error', (text) => {
+    const parsed = parseProgram(text);
+    expect(parsed.ok).toBe(false);
+    if (!parsed.ok) expect(parsed.error).toMatch(/^syntax error at ./);
+  });
+});
+
 test.each(built)('%s', (text, build) => {
   const b = new ProgramBuilder();
   build(b);
