@@ -276,12 +276,21 @@ const controller: Codec<BodyOf<'controller'>> = mapped(
   ({ maxBytes, controllerId, reason: why }) => ({ maxBytes, controllerId, reason: why }),
 );
 
+/** The specification pads 16-bit properties to 8 bytes within their length, so that any slack is let pass. */
+const slack = (count: number): Codec<undefined> => ({
+  decode(r) {
+    r.skip(r.left);
+    return undefined;
+  },
+  encode: (w) => w.zeros(count),
+});
+
 const controllerProperties = rest(
   tlv(
     {
-      maxBytes: { type: 0, body: struct({ maxBytes: u16 }) },
-      controllerId: { type: 1, body: struct({ controllerId: u16 }) },
-      reason: { type: 2, body: struct({ reason }) },
+      maxBytes: { type: 0, body: struct({ maxBytes: u16, _: pad(2) }) },
+      controllerId: { type: 1, body: struct({ controllerId: u16, _: pad(2) }) },
+      reason: { type: 2, body: struct({ reason, _: slack(0) }) },
       userdata: { type: 3, body: struct({ userdata: restBytes }) },
       pause: { type: 4, body: struct({}) },
       meterId: { type: 5, body: struct({ meterId: u32 }) },

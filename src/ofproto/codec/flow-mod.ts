@@ -7,7 +7,7 @@
  */
 import type { FlowFlags, FlowMod, FlowModCommand } from '../model.ts';
 import { OFPG_ANY, OFPTT_ALL } from '../model.ts';
-import { readFlowActions, writeFlowActions } from './flow-actions.ts';
+import { readInstructions, writeInstructions } from './instructions.ts';
 import { matchCodec, readNxmMatch, writeNxmMatch } from './match.ts';
 import { flags, portOrAny, portOrAny16 } from './message-parts.ts';
 import type { Reader } from './reader.ts';
@@ -105,7 +105,7 @@ export const flowMod10: Codec<FlowMod> = {
     const outPort = portOrAny().decode(r);
     const rawFlags = r.window(2);
     const command = commandOf(r, number);
-    const actions = readFlowActions(r);
+    const actions = readInstructions(r);
     return {
       command,
       tableId,
@@ -131,7 +131,7 @@ export const flowMod10: Codec<FlowMod> = {
     writeTimes(w, mod);
     portOrAny().encode(w, mod.outPort);
     writeFlowFlags(w, mod.flags);
-    writeFlowActions(w, mod.actions);
+    writeInstructions(w, mod.actions);
   },
 };
 
@@ -161,7 +161,7 @@ export const flowMod11: Codec<FlowMod> = {
     const outPort = portOrAny().decode(wirePort);
     const command = commandOf(r, number);
     if (badTable(r.version, tableId, command)) r.fail('OFPFMFC_BAD_TABLE_ID');
-    const actions = readFlowActions(r);
+    const actions = readInstructions(r);
     const sets = setsCookie(r.version, command, wireMask);
     return {
       command,
@@ -191,7 +191,7 @@ export const flowMod11: Codec<FlowMod> = {
     writeFlowFlags(w, mod.flags);
     w.u16(w.version >= OF14 && mod.command === 'add' ? mod.importance : 0);
     matchCodec.encode(w, mod.match);
-    writeFlowActions(w, mod.actions);
+    writeInstructions(w, mod.actions);
   },
 };
 
@@ -208,7 +208,7 @@ export const flowModNx: Codec<FlowMod> = {
     // What is added has no cookie yet that could be asked for.
     if (number === 0 && cookieMask !== 0n) r.fail('NXBRC_NXM_INVALID');
     const command = commandOf(r, number);
-    const actions = readFlowActions(r);
+    const actions = readInstructions(r);
     return {
       command,
       tableId,
@@ -234,6 +234,6 @@ export const flowModNx: Codec<FlowMod> = {
     const lengthAt = w.length;
     w.zeros(8);
     w.patchU16(lengthAt, writeNxmMatch(w, mod.match, mod.cookie, mod.cookieMask));
-    writeFlowActions(w, mod.actions);
+    writeInstructions(w, mod.actions);
   },
 };

@@ -6,13 +6,9 @@ import type { Action } from '../../flowtable/action.ts';
 import type { Match } from '../../flowtable/match.ts';
 import type { OfPort } from '../../flowtable/of-port.ts';
 import type { FlowRemovedReason } from '../model.ts';
-import {
-  readActionList,
-  readFlowActions,
-  writeActionList,
-  writeFlowActions,
-} from './flow-actions.ts';
+import { readActions, writeActions } from './actions.ts';
 import { readRemovedReason, removedReason } from './flow-messages.ts';
+import { readInstructions, writeInstructions } from './instructions.ts';
 import { matchCodec, readNxmMatch, writeNxmMatch } from './match.ts';
 import {
   entries,
@@ -297,12 +293,12 @@ const updateNx = update(
   (r, event) => {
     const { head, matchLength } = headNx.read(r, event);
     const { match } = readNxmMatch(r, matchLength);
-    return { ...head, match, actions: readActionList(r, r.left) };
+    return { ...head, match, actions: readActions(r, r.left) };
   },
   (w, value) => {
     const lengthAt = headNx.write(w, value);
     w.patchU16(lengthAt, writeNxmMatch(w, value.match));
-    writeActionList(w, value.actions);
+    writeActions(w, value.actions);
   },
 );
 
@@ -311,12 +307,12 @@ const updateOnf = update(
   eventNx,
   (r, event) => {
     const { head } = headNx.read(r, event);
-    return { ...head, match: matchCodec.decode(r), actions: readFlowActions(r) };
+    return { ...head, match: matchCodec.decode(r), actions: readInstructions(r) };
   },
   (w, value) => {
     const lengthAt = headNx.write(w, value);
     writeMatchWithLength(w, value.match, lengthAt);
-    writeFlowActions(w, value.actions);
+    writeInstructions(w, value.actions);
   },
 );
 
@@ -333,7 +329,7 @@ const update14 = update(
     const cookie = r.u64();
     const match = matchCodec.decode(r);
     const head = { event, tableId, reason, idleTimeoutSeconds, hardTimeoutSeconds, priority };
-    return { ...head, cookie, match, actions: readFlowActions(r) };
+    return { ...head, cookie, match, actions: readInstructions(r) };
   },
   (w, value) => {
     w.u8(value.tableId);
@@ -344,7 +340,7 @@ const update14 = update(
     w.zeros(4);
     w.u64(value.cookie);
     matchCodec.encode(w, value.match);
-    writeFlowActions(w, value.actions);
+    writeInstructions(w, value.actions);
   },
 );
 

@@ -1,8 +1,8 @@
 /** Requests for flows and their sums, and the replies (OpenFlow 1.3.5, 7.3.5.2 and 7.3.5.3; NXST_FLOW; OXS since 1.5). */
 import type { FlowFilter, FlowStatsEntry } from '../model.ts';
 import { NO_FLAGS, OFPG_ANY } from '../model.ts';
-import { readFlowActions, writeFlowActions } from './flow-actions.ts';
 import { readFlowFlags, writeFlowFlags } from './flow-mod.ts';
+import { readInstructions, writeInstructions } from './instructions.ts';
 import { matchCodec, readNxmMatch, writeNxmMatch, writeOxmMatch } from './match.ts';
 import {
   counter,
@@ -124,7 +124,7 @@ const flowStats10 = entry<FlowStatsEntry>(
     const timeouts = readTimeouts(r);
     r.skip(6);
     const counts = { cookie: r.u64(), packets: r.u64(), bytes: r.u64() };
-    const actions = readFlowActions(r);
+    const actions = readInstructions(r);
     return { tableId, match, durationMs, ...timeouts, ...counts, actions, ...NEVER_TOLD };
   },
   (w, flow) => {
@@ -137,7 +137,7 @@ const flowStats10 = entry<FlowStatsEntry>(
     w.u64(flow.cookie);
     w.u64(flow.packets);
     w.u64(flow.bytes);
-    writeFlowActions(w, flow.actions);
+    writeInstructions(w, flow.actions);
   },
 );
 
@@ -154,7 +154,7 @@ const flowStats11 = entry<FlowStatsEntry>(
     r.skip(2);
     const counts = { cookie: r.u64(), packets: r.u64(), bytes: r.u64() };
     const match = matchCodec.decode(r);
-    const actions = readFlowActions(r);
+    const actions = readInstructions(r);
     return {
       tableId,
       match,
@@ -180,7 +180,7 @@ const flowStats11 = entry<FlowStatsEntry>(
     w.u64(flow.bytes);
     // As in Open vSwitch 1.1's flows are told with OXM entries, too, since its own cannot say all that a flow may match.
     writeOxmMatch(w, flow.match);
-    writeFlowActions(w, flow.actions);
+    writeInstructions(w, flow.actions);
   },
 );
 
@@ -203,7 +203,7 @@ const flowStats15 = entry<FlowStatsEntry>(
     const cookie = r.u64();
     const match = matchCodec.decode(r);
     const counts = readOxs(r);
-    const actions = readFlowActions(r);
+    const actions = readInstructions(r);
     return {
       tableId,
       ...timeouts,
@@ -233,7 +233,7 @@ const flowStats15 = entry<FlowStatsEntry>(
       packets: flow.packets === UNKNOWN_COUNT ? null : flow.packets,
       bytes: flow.bytes === UNKNOWN_COUNT ? null : flow.bytes,
     });
-    writeFlowActions(w, flow.actions);
+    writeInstructions(w, flow.actions);
   },
 );
 
@@ -260,7 +260,7 @@ export const flowStatsNx = entry<FlowStatsEntry>(
     const ages = { idleAgeMs: readAge(r), hardAgeMs: readAge(r) };
     const counts = { cookie: r.u64(), packets: r.u64(), bytes: r.u64() };
     const { match } = readNxmMatch(r, matchLength);
-    const actions = readFlowActions(r);
+    const actions = readInstructions(r);
     return {
       tableId,
       match,
@@ -286,7 +286,7 @@ export const flowStatsNx = entry<FlowStatsEntry>(
     w.u64(flow.packets);
     w.u64(flow.bytes);
     w.patchU16(lengthAt, writeNxmMatch(w, flow.match));
-    writeFlowActions(w, flow.actions);
+    writeInstructions(w, flow.actions);
   },
 );
 

@@ -4,7 +4,7 @@
  */
 import type { OfPort } from '../../flowtable/of-port.ts';
 import type { Bucket, GroupMod, GroupType, SelectionMethod } from '../model.ts';
-import { readActionList, writeActionList } from './flow-actions.ts';
+import { readActions, writeActions } from './actions.ts';
 import {
   counter,
   duration,
@@ -59,7 +59,7 @@ const readBucket11 =
     const watchWindow = r.window(4);
     const watchGroup = idOrAny.decode(r);
     r.skip(4);
-    const actions = readActionList(r, r.left);
+    const actions = readActions(r, r.left);
     return { bucketId, weight, watchPort: watchPort.decode(watchWindow), watchGroup, actions };
   };
 
@@ -78,7 +78,7 @@ function writeBucket11(w: Writer, bucket: Bucket): void {
   watchPort.encode(w, bucket.watchPort);
   idOrAny.encode(w, bucket.watchGroup);
   w.zeros(4);
-  writeActionList(w, bucket.actions);
+  writeActions(w, bucket.actions);
   w.patchU16(start, w.length - start);
 }
 
@@ -94,7 +94,7 @@ const readBucket15 =
     const actionsLength = r.u16();
     const bucketId = r.u32();
     if (actionsLength > r.left) r.fail(BAD_BUCKET);
-    const actions = readActionList(r, actionsLength);
+    const actions = readActions(r, actionsLength);
     let weight = TYPES[type] === 'select' ? 1 : 0;
     let port: OfPort | null = null;
     let watchGroup: number | null = null;
@@ -129,7 +129,7 @@ function writeBucket15(w: Writer, bucket: Bucket, type: GroupType): void {
   w.zeros(4);
   w.u32(bucket.bucketId);
   const actionsAt = w.length;
-  writeActionList(w, bucket.actions);
+  writeActions(w, bucket.actions);
   w.patchU16(start + 2, w.length - actionsAt);
   if (type === 'select' || bucket.weight !== 0) {
     writeProperty(w, WEIGHT, () => weightProperty.encode(w, bucket));

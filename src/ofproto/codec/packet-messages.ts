@@ -7,7 +7,7 @@ import { type OfPort, ofPort } from '../../flowtable/of-port.ts';
 import { OF_IN_PORT } from '../../packet/key.ts';
 import type { PacketIn, PacketInReason, PacketOut } from '../model.ts';
 import { NO_BUFFER } from '../model.ts';
-import { readActionList, writeActionList } from './flow-actions.ts';
+import { readActions, writeActions } from './actions.ts';
 import { matchCodec, readNxmMatch, readOxms, writeNxmMatch } from './match.ts';
 import { writeOxms } from './match-encode.ts';
 import { MatchFields } from './match-fields.ts';
@@ -273,7 +273,7 @@ function readOut(
   inPort: OfPort,
 ): PacketOut {
   checkedPort(r, inPort);
-  const actions = readActionList(r, actionsLength);
+  const actions = readActions(r, actionsLength);
   // Bytes behind a buffered packet's actions say nothing.
   const rest = r.rest();
   const data = bufferId === NO_BUFFER ? rest : new Uint8Array(0);
@@ -299,7 +299,7 @@ const out10: Codec<PacketOut> = {
 
 function writeOut(w: Writer, value: PacketOut, lengthAt: number): void {
   const actionsAt = w.length;
-  writeActionList(w, value.actions);
+  writeActions(w, value.actions);
   w.patchU16(lengthAt, w.length - actionsAt);
   w.put(value.data);
 }
