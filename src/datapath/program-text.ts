@@ -14,6 +14,7 @@ import {
   PBB_ISID,
   PKT_MARK,
   SKB_PRIORITY,
+  TP,
   VLAN0,
   VLAN1,
 } from '../packet/key.ts';
@@ -22,6 +23,8 @@ import {
   ETH_TYPE_MPLS_MULTICAST,
   ETH_TYPE_PBB,
   ETH_TYPE_VLAN,
+  IP_PROTO_ICMP,
+  IP_PROTO_ICMPV6,
 } from '../packet/protocol.ts';
 import { CookieKind, HashKind, Op, PacketInFlag } from './program.ts';
 
@@ -137,6 +140,13 @@ function steps(
   return parts;
 }
 
+/** Takes the bits that are not set from the frame, and remembers what it has from now on. */
+function fill(word: number, values: Uint32Array, masks: Uint32Array, key: Uint32Array): void {
+  values[word] = (key[word] & ~masks[word]) | (values[word] & masks[word]);
+  masks[word] = 0xffffffff;
+  key[word] = values[word];
+}
+
 const isMpls = (key: Uint32Array): boolean => {
   const type = key[ETH_TYPE_PROTO] >>> 16;
   return type === ETH_TYPE_MPLS || type === ETH_TYPE_MPLS_MULTICAST;
@@ -224,15 +234,14 @@ function sets(program: ArrayLike<number>, from: number, end: number, key: Uint32
     parts.push(`set(vlan(${vlanFields(values[word] | 0x1000, masks[word])}))`);
   }
   values[VLAN0] = values[VLAN1] = 0;
-  // Of a label stack entry always all fields are written.
+  // Of a label stack entry, and of ICMP's type and code, always all fields are written.
   for (let word = MPLS_LSE; word < MPLS_LSE + 3; word++) {
     if (masks[word] === 0) values[word] = key[word];
-    else {
-      values[word] = (key[word] & ~masks[word]) | (values[word] & masks[word]);
-      masks[word] = 0xffffffff;
-      key[word] = values[word];
-    }
+    else fill(word, values, masks, key);
   }
+  const proto = (key[ETH_TYPE_PROTO] >>> 8) & 255;
+  const isIcmp = proto === IP_PROTO_ICMP || proto === IP_PROTO_ICMPV6;
+  if (isIcmp && masks[TP] !== 0) fill(TP, values, masks, key);
   const mark = masks[PKT_MARK];
   masks[PKT_MARK] = 0;
   // formatFlow writes only what the masks cover.

@@ -14,6 +14,7 @@ import { hex } from '../packet/bytes.ts';
 import { buildFrame } from '../packet/frame-builder.ts';
 
 const tcp = keyOf(buildFrame({ proto: 'tcp', payload: new Uint8Array(0) }).frame, 1);
+const icmp = keyOf(buildFrame({ proto: 'icmp', payload: new Uint8Array(0) }).frame, 1);
 const tcp6 = keyOf(buildFrame({ proto: 'tcp', payload: new Uint8Array(0), ipv6: true }).frame, 1);
 
 // The texts are those of Open vSwitch 3.1.
@@ -212,6 +213,30 @@ test.each<[string, (b: ProgramBuilder) => void, Uint32Array]>([
       b.set(K.MPLS_LSE, 6 << 12, -4096);
     },
     tcp,
+  ],
+  ['set(icmp(type=0,code=0))', (b) => b.set(K.TP, 0, 0xff0000), icmp],
+  [
+    'set(eth(dst=50:54:00:00:00:09)),set(ipv4(src=1.2.3.4,tos=0x2/0x3,ttl=63)),set(tcp(dst=99)),set(skb_priority(0x1)),set(skb_mark(0x5)),2',
+    (b) => {
+      b.set(K.PKT_MARK, 5, -1);
+      b.set(K.SKB_PRIORITY, 1, -1);
+      b.set(K.ETH_DST, 0x50540000, -1);
+      b.set(K.ETH_DST_SRC, 0x00090000, -65536);
+      b.set(K.IPV4_SRC, 0x01020304, -1);
+      b.set(K.TOS_TTL, 0x023f0000, 0x03ff0000);
+      b.set(K.TP, 99, 0xffff);
+      b.output(2);
+    },
+    tcp,
+  ],
+  [
+    'set(nd_ext(nd_reserved=0x5,nd_options_type=2)),2',
+    (b) => {
+      b.set(K.ND_RESERVED, 5, -1);
+      b.set(K.ND_OPTIONS, 2 << 24, 255 << 24);
+      b.output(2);
+    },
+    tcp6,
   ],
   ['set(skb_priority(0x10001))', (b) => b.set(K.SKB_PRIORITY, 0x10001, -1), tcp],
   ['set(pbb(isid=0x7))', (b) => b.set(K.PBB_ISID, 7, 0xffffff), tcp],
