@@ -19,8 +19,13 @@ export const OFPP_TABLE = ofPort(0xfff9);
 export const OFPP_NORMAL = ofPort(0xfffa);
 export const OFPP_FLOOD = ofPort(0xfffb);
 export const OFPP_ALL = ofPort(0xfffc);
+export const OFPP_CONTROLLER = ofPort(0xfffd);
 /** The bridge's own port, an internal interface of the bridge's name. */
 export const OFPP_LOCAL = ofPort(0xfffe);
+/** No port; "any" in filters. */
+export const OFPP_NONE = ofPort(0xffff);
+/** actset_output without an output in the action set. */
+export const OFPP_UNSET = ofPort(0xfff7);
 
 /** As fdb/show and flow text print it. */
 export const formatOfPort = (port: OfPort): string =>

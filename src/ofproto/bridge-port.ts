@@ -14,6 +14,25 @@ export interface PatchStats {
   txBytes: number;
 }
 
+/** OFPPF_* bits and speeds of the link, for port descriptions. */
+export interface PortLink {
+  readonly current: number;
+  readonly advertised: number;
+  readonly supported: number;
+  readonly peer: number;
+  readonly currentSpeedKbps: number;
+  readonly maxSpeedKbps: number;
+}
+
+export const NO_LINK: PortLink = {
+  current: 0,
+  advertised: 0,
+  supported: 0,
+  peer: 0,
+  currentSpeedKbps: 0,
+  maxSpeedKbps: 0,
+};
+
 export interface BridgePort {
   readonly bridge: Bridge;
   readonly name: string;
@@ -26,6 +45,11 @@ export interface BridgePort {
   readonly patchPeer: string | null;
   bundle: Bundle | null;
   isUp: boolean;
+  /** OFPPC_* bits (port-flags.ts), as port-mods set them. */
+  config: number;
+  /** 48 bits. */
+  hwAddr: bigint;
+  link: PortLink;
   /** Only patch ports count here; the datapath counts for real ones. */
   readonly stats: PatchStats;
 }

@@ -3,17 +3,25 @@
  * whatever changes the way frames go is told to the Switch, which then revalidates its megaflows.
  */
 import type { PortNo } from '../datapath/datapath.ts';
-import { NORMAL } from '../flowtable/action.ts';
-import type { Classifier } from '../flowtable/classifier.ts';
+import { type Action, NORMAL } from '../flowtable/action.ts';
 import { MATCH_ALL } from '../flowtable/match.ts';
 import { OFPP_LOCAL, type OfPort } from '../flowtable/of-port.ts';
 import { Rule } from '../flowtable/rule.ts';
-import { TupleSpaceClassifier } from '../flowtable/tuple-space.ts';
 import type { Clock } from '../util/clock.ts';
-import type { BridgePort } from './bridge-port.ts';
+import { type BridgePort, NO_LINK, type PortLink } from './bridge-port.ts';
 import { Bundle, type BundleSettings, DEFAULT_BUNDLE, sameBundleSettings } from './bundle.ts';
+import { type BridgeListener, NO_LISTENER, type Origin } from './events.ts';
 import { DEFAULT_MAC_AGING_MS, DEFAULT_MAC_ENTRIES, MacTable } from './mac-learning.ts';
+import { type FlowMod, type FlowRemovedReason, OFPM_CONTROLLER } from './model.ts';
 import { PortNumbers } from './port-numbers.ts';
+import { Change } from './tables/change.ts';
+import { expiryMs } from './tables/eviction.ts';
+import { flowRemoved } from './tables/flow-stats.ts';
+import { FlowTable, TABLE_COUNT, TABLE_INTERNAL } from './tables/flow-table.ts';
+import { Groups } from './tables/groups.ts';
+import { learnFlow, mayLearn } from './tables/learned.ts';
+import { type MeterHost, Meters } from './tables/meters.ts';
+import { describePort } from './tables/ports.ts';
 import { VlanSet } from './vlan.ts';
 
 export interface BridgeSettings {
@@ -46,11 +54,26 @@ export interface PortSettings {
   readonly portNo: PortNo | null;
   readonly requestedOfPort?: number | null;
   readonly patchPeer?: string | null;
+  /** 48 bits. */
+  readonly hwAddr?: bigint;
 }
 
 export type BundlePorts = { readonly ports: readonly OfPort[] } & Partial<BundleSettings>;
 
-const TABLE_COUNT = 254;
+/** What happens to IP fragments (OFPC_FRAG_*): ports as 0, none at all, or ports of the first one. */
+export type FragmentHandling = 'normal' | 'drop' | 'nx-match';
+
+/** Priority of the rule that makes a bridge switch by itself when its controllers are gone. */
+const FAIL_OPEN_PRIORITY = 0xf0f0f0;
+const MISS_ACTION: Action = {
+  kind: 'controller',
+  maxBytes: 0xffff,
+  controllerId: 0,
+  reason: 'no_match',
+  userdata: null,
+  meterId: null,
+  pause: false,
+};
 
 export class Bridge {
   readonly name: string;
@@ -58,27 +81,55 @@ export class Bridge {
   datapathType: DatapathType;
   readonly macs: MacTable<Bundle>;
   /** tables[0] is where frames start. Table 254 is hidden and table 255 does not exist. */
-  readonly tables: Classifier<Rule>[] = [];
+  readonly tables: FlowTable[] = [];
+  readonly groups = new Groups();
+  readonly meters: Meters;
+  /** The rule of misses that go to the controller: never in a table. */
+  readonly missRule: Rule;
+  listener: BridgeListener = NO_LISTENER;
+  fragments: FragmentHandling = 'normal';
   settings: BridgeSettings = DEFAULT_BRIDGE;
   private floodVlans = VlanSet.of([]);
-  private readonly clock: Clock;
+  readonly clock: Clock;
   private readonly changed: () => void;
+  private hasControllers = false;
+  private failOpenRule: Rule | null = null;
+  /** Rules that may end by time. */
+  private readonly mortal = new Set<Rule>();
+  /** table:cookie -> how many rules learn with them and want them deleted in the end. */
+  private readonly learning = new Map<string, number>();
   private readonly numbers: PortNumbers;
   private readonly portMap = new Map<number, BridgePort>();
   private readonly portNames = new Map<string, BridgePort>();
   private readonly bundleMap = new Map<string, Bundle>();
-  private standaloneRule: Rule | null = null;
 
   /** `changed` is called after each change that may alter how frames are forwarded. */
-  constructor(name: string, datapathType: DatapathType, clock: Clock, changed: () => void) {
+  constructor(
+    name: string,
+    datapathType: DatapathType,
+    clock: Clock,
+    changed: () => void,
+    meterHost: MeterHost,
+  ) {
     this.name = name;
     this.datapathType = datapathType;
     this.clock = clock;
     this.changed = changed;
     this.macs = new MacTable<Bundle>(clock);
     this.numbers = new PortNumbers(clock);
-    for (let t = 0; t < TABLE_COUNT; t++) this.tables.push(new TupleSpaceClassifier<Rule>());
-    this.applyFailMode();
+    this.meters = new Meters(meterHost);
+    for (let t = 0; t < TABLE_COUNT; t++) this.tables.push(new FlowTable(t));
+    this.missRule = new Rule(
+      {
+        tableId: TABLE_INTERNAL,
+        priority: FAIL_OPEN_PRIORITY + 1,
+        match: MATCH_ALL,
+        actions: [MISS_ACTION],
+        cookie: 0n,
+      },
+      clock.now(),
+    );
+    this.addStandaloneRule();
   }
 
   configure(settings: Partial<BridgeSettings>): void {
@@ -90,21 +141,131 @@ export class Bridge {
       this.floodVlans = VlanSet.of(this.settings.floodVlans);
       for (const vlan of this.settings.floodVlans) this.macs.flushVlan(vlan);
     }
-    this.applyFailMode();
+    if (this.settings.failMode !== before.failMode && !this.hasControllers) this.flushFlows();
     this.changed();
   }
 
-  /** A standalone bridge without controllers has one rule: NORMAL. A secure one waits for a controller. */
-  private applyFailMode(): void {
-    const standalone = this.settings.failMode === 'standalone';
-    if (standalone && this.standaloneRule === null) {
-      const rule = new Rule({ priority: 0, match: MATCH_ALL, actions: [NORMAL] }, this.clock.now());
-      this.standaloneRule = rule;
-      this.tables[0].insert(rule);
-    } else if (!standalone && this.standaloneRule !== null) {
-      this.tables[0].remove(this.standaloneRule);
-      this.standaloneRule = null;
+  /** Whether Controller rows exist: the tables start anew when that changes, as in the original. */
+  setHasControllers(has: boolean): void {
+    if (has === this.hasControllers) return;
+    this.hasControllers = has;
+    if (!has) this.setFailOpen(false);
+    this.flushFlows();
+  }
+
+  /** Standalone mode takes over (or gives back) while no controller is connected. */
+  setFailOpen(active: boolean): void {
+    if (active === (this.failOpenRule !== null)) return;
+    if (active) {
+      this.failOpenRule = new Rule(
+        { priority: FAIL_OPEN_PRIORITY, match: MATCH_ALL, actions: [NORMAL] },
+        this.clock.now(),
+      );
+      this.tables[0].insert(this.failOpenRule);
+    } else if (this.failOpenRule !== null) {
+      this.tables[0].remove(this.failOpenRule);
+      this.failOpenRule = null;
     }
+    this.changed();
+  }
+
+  get isFailOpen(): boolean {
+    return this.failOpenRule !== null;
+  }
+
+  /** A standalone bridge without controllers has one rule: NORMAL. A secure one waits for a controller. */
+  private addStandaloneRule(): void {
+    if (this.settings.failMode !== 'standalone' || this.hasControllers) return;
+    const rule = new Rule({ priority: 0, match: MATCH_ALL, actions: [NORMAL] }, this.clock.now());
+    const change = new Change(this, null);
+    change.insert(rule, 'added');
+    change.commit();
+  }
+
+  /** Deletes all flows, groups and meters; a standalone bridge without controllers gets its rule again. */
+  flushFlows(): void {
+    const change = new Change(this, null);
+    for (const table of this.tables) {
+      for (const rule of table.size > 0 ? table.entries() : []) {
+        if (!rule.isHidden) change.remove(rule, 'delete');
+      }
+    }
+    change.commit();
+    for (const group of this.groups.all()) this.groups.put(group.id, null);
+    this.meters.close();
+    this.addStandaloneRule();
+    this.changed();
+  }
+
+  /** Flows, groups or meters changed; called by what changes them. */
+  tablesChanged(): void {
+    this.changed();
+  }
+
+  /** Book-keeping for a rule that comes into its table; for Change only. */
+  ruleIn(rule: Rule): void {
+    const mayEnd =
+      rule.idleTimeoutSeconds > 0 ||
+      rule.hardTimeoutSeconds > 0 ||
+      rule.actions.some((a) => a.kind === 'finTimeout');
+    if (mayEnd) this.mortal.add(rule);
+    this.countLearn(rule, 1);
+  }
+  ruleOut(rule: Rule): void {
+    this.mortal.delete(rule);
+    this.countLearn(rule, -1);
+  }
+  private countLearn(rule: Rule, change: 1 | -1): void {
+    for (const action of rule.actions) {
+      if (action.kind !== 'learn' || !action.deleteLearned) continue;
+      const key = `${action.table}:${action.cookie}`;
+      const count = (this.learning.get(key) ?? 0) + change;
+      if (count > 0) this.learning.set(key, count);
+      else this.learning.delete(key);
+    }
+  }
+  learnCount(table: number, cookie: bigint): number {
+    return this.learning.get(`${table}:${cookie}`) ?? 0;
+  }
+
+  /** A rule has gone: monitors hear of it, and whoever asked for flow-removed messages. */
+  tellRemoved(rule: Rule, reason: FlowRemovedReason, origin: Origin): void {
+    this.listener.flowChanged({ event: 'deleted', rule, reason, oldActions: null, origin });
+    if (rule.flags.sendFlowRemoved) {
+      this.listener.flowRemoved(flowRemoved(rule, reason, this.clock.now()));
+    }
+  }
+
+  /** Deletes flows whose time is over; called after statistics were pushed. */
+  expireFlows(): void {
+    if (this.mortal.size === 0) return;
+    const now = this.clock.now();
+    const change = new Change(this, null);
+    for (const rule of [...this.mortal]) {
+      if (now <= expiryMs(rule)) continue;
+      const hard = rule.hardTimeoutSeconds;
+      const isHard = hard > 0 && now > rule.modifiedMs + hard * 1000;
+      change.remove(rule, isHard ? 'hardTimeout' : 'idleTimeout');
+    }
+    change.commit();
+  }
+
+  /** True when table misses go to a controller of OpenFlow 1.0 to 1.2. */
+  get wantsMissPacketIn(): boolean {
+    return this.listener.wantsMissPacketIn();
+  }
+
+  /** The datapath's number of the meter for packet-ins: the action's own, or the one for all controllers. */
+  controllerMeter(meterId: number | null): number | null {
+    return this.meters.datapathId(meterId ?? OFPM_CONTROLLER);
+  }
+
+  mayLearn(mod: FlowMod, limit: number): boolean {
+    return mayLearn(this, mod, limit);
+  }
+  /** Carries a learnFlow effect out. True when forwarding may change. */
+  learnFlow(mod: FlowMod, limit: number, usedMs: number): boolean {
+    return learnFlow(this, mod, limit, usedMs);
   }
 
   isFloodVlan(vlan: number): boolean {
@@ -148,11 +309,15 @@ export class Bridge {
       patchPeer: settings.patchPeer ?? null,
       bundle: null,
       isUp: true,
+      config: 0,
+      hwAddr: settings.hwAddr ?? 0n,
+      link: NO_LINK,
       stats: { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 },
     };
     this.portMap.set(number, port);
     this.portNames.set(settings.name, port);
     this.changed();
+    this.listener.portStatus('add', describePort(port));
     return number;
   }
 
@@ -168,6 +333,7 @@ export class Bridge {
     this.portNames.delete(port.name);
     this.numbers.free(number);
     this.changed();
+    this.listener.portStatus('delete', describePort(port));
   }
 
   setPortState(number: OfPort, up: boolean): void {
@@ -175,6 +341,28 @@ export class Bridge {
     if (!port || port.isUp === up) return;
     port.isUp = up;
     this.changed();
+    this.listener.portStatus('modify', describePort(port));
+  }
+
+  /** OFPPC_* bits of a port, as a port-mod wants them. */
+  setPortConfig(port: BridgePort, config: number): void {
+    if (port.config === config) return;
+    port.config = config;
+    this.changed();
+    this.listener.portStatus('modify', describePort(port));
+  }
+
+  /** Address and link of a port's device. */
+  setPortDevice(number: OfPort, hwAddr: bigint, link: PortLink): void {
+    const port = this.portMap.get(number);
+    if (!port) return;
+    const same =
+      port.hwAddr === hwAddr &&
+      port.link.current === link.current &&
+      port.link.currentSpeedKbps === link.currentSpeedKbps;
+    port.hwAddr = hwAddr;
+    port.link = link;
+    if (!same) this.listener.portStatus('modify', describePort(port));
   }
 
   /**

@@ -3,13 +3,16 @@
  * It is the only one that calls putFlow and removeFlow, so that both sides always hold the same set.
  */
 import { type Datapath, FLOW_SLOTS, type FlowStats } from '../datapath/datapath.ts';
+import { sameWords } from '../datapath/program.ts';
 import { type Match, sameMatch } from '../flowtable/match.ts';
+import type { RecircTable } from './recirc-table.ts';
 import { emptyStats, hashMatch, makeUfid, sparseKey, type Ukey } from './ukey.ts';
-import type { Effect } from './xlate/effect.ts';
+import type { Translation } from './xlate/translate.ts';
 
 export class FlowCache {
   private readonly datapath: Datapath;
   private readonly random32: () => number;
+  private readonly recirc: RecircTable;
   private readonly ukeys = new Set<Ukey>();
   private readonly byMatch = new Map<number, Ukey[]>();
   /** Slots given back, last in first out; below `nextId` all others are in use. */
@@ -20,8 +23,9 @@ export class FlowCache {
   private unsettled: Ukey[] = [];
   private isSettling = false;
 
-  constructor(datapath: Datapath, random32: () => number) {
+  constructor(datapath: Datapath, random32: () => number, recirc: RecircTable) {
     this.datapath = datapath;
+    this.recirc = recirc;
     this.random32 = random32;
   }
 
@@ -36,8 +40,7 @@ export class FlowCache {
   /** Installs a megaflow that is not there yet; null when the datapath has no slot left. */
   install(
     match: Match,
-    program: Int32Array,
-    effects: readonly Effect[],
+    translation: Translation,
     key: Uint32Array,
     nowMs: number,
     generation: number,
@@ -46,12 +49,14 @@ export class FlowCache {
     const id = reused ?? (this.nextId < FLOW_SLOTS ? this.nextId++ : -1);
     if (id < 0) return null;
     const sparse = sparseKey(key);
+    const { program, effects, recircIds } = translation;
     const ukey: Ukey = {
       id,
       match,
       ufid: makeUfid(this.random32),
       program,
       effects,
+      recircIds,
       keyWords: sparse.words,
       keyValues: sparse.values,
       createdMs: nowMs,
@@ -64,6 +69,7 @@ export class FlowCache {
       settled: reused === undefined,
     };
     this.ukeys.add(ukey);
+    this.recirc.hold(recircIds);
     const hash = hashMatch(match);
     const list = this.byMatch.get(hash);
     if (list) list.push(ukey);
@@ -93,15 +99,23 @@ export class FlowCache {
     }
   }
 
-  /** Gives a megaflow another program; its statistics go on. */
-  replace(ukey: Ukey, program: Int32Array): void {
+  /** Brings a megaflow up to date with a new translation under the same match; its statistics go on. */
+  update(ukey: Ukey, translation: Translation, generation: number, nowMs: number): void {
+    const { program, effects, recircIds } = translation;
+    ukey.effects = effects;
+    ukey.generation = generation;
+    if (sameWords(ukey.program, program)) return;
+    this.recirc.hold(recircIds);
+    this.recirc.release(ukey.recircIds, nowMs);
+    ukey.recircIds = recircIds;
     ukey.program = program;
     this.datapath.putFlow(ukey.id, ukey.match, program);
   }
 
-  remove(ukey: Ukey): void {
+  remove(ukey: Ukey, nowMs: number): void {
     if (!ukey.installed) return;
     ukey.installed = false;
+    this.recirc.release(ukey.recircIds, nowMs);
     this.ukeys.delete(ukey);
     const hash = hashMatch(ukey.match);
     const list = this.byMatch.get(hash);

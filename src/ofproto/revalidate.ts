@@ -10,14 +10,13 @@
  */
 import type { Datapath } from '../datapath/datapath.ts';
 import { FLOW_SLOTS } from '../datapath/datapath.ts';
-import { sameWords } from '../datapath/program.ts';
 import { matchOf, sameMatch } from '../flowtable/match.ts';
 import { DP_WORDS, FLOW_WORDS } from '../packet/key.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { FlowCache } from './flow-cache.ts';
 import { denseKey, type Ukey } from './ukey.ts';
 import { XlateScratch, type XlateSource } from './xlate/context.ts';
-import { applyEffects } from './xlate/effect.ts';
+import { applyEffects, type Effect } from './xlate/effect.ts';
 import { translate } from './xlate/translate.ts';
 
 /** Longest time that a slice keeps the event loop, and ukeys between two looks at the clock. */
@@ -38,6 +37,8 @@ export interface RevalidatorDeps {
   readonly count: (event: string) => void;
   /** Resolves in a later turn of the event loop. */
   readonly yieldTurn: () => Promise<void>;
+  /** A pass has ended: all statistics were pushed. */
+  readonly passed: () => void;
 }
 
 export interface RevalidatorSettings {
@@ -139,7 +140,7 @@ export class Revalidator {
     const now = this.deps.clock.now();
     for (const ukey of this.deps.cache.all()) {
       this.pushStats(ukey, now, ukey.generation === this.generation);
-      this.deps.cache.remove(ukey);
+      this.deps.cache.remove(ukey, now);
     }
     await this.deps.datapath.barrier();
   }
@@ -175,6 +176,7 @@ export class Revalidator {
       inSlice = 0;
     }
     this.adapt(flows, Math.max(1, clock.now() - startMs));
+    this.deps.passed();
   }
 
   /** Fewer flows when passes take long, slowly more when they are quick. */
@@ -193,14 +195,14 @@ export class Revalidator {
     const isFresh = ukey.generation === this.generation;
     const hasTraffic = this.pushStats(ukey, now, isFresh);
     if (remove || now - Math.max(ukey.usedMs, ukey.createdMs) > idleMs) {
-      this.deps.cache.remove(ukey);
+      this.deps.cache.remove(ukey, now);
       return;
     }
     if (isFresh) return;
-    this.retranslate(ukey);
+    this.retranslate(ukey, now);
     if (!hasTraffic || !ukey.installed) return;
     // Where the source is under the new configuration, without waiting for the next visit.
-    const learning = ukey.effects.filter((e) => e.kind === 'learnMac');
+    const learning = ukey.effects.filter(isLearning);
     if (applyEffects(learning, 0, 0, ukey.usedMs)) this.changed();
   }
 
@@ -218,13 +220,13 @@ export class Revalidator {
     ukey.tcpFlags = stats.tcpFlags;
     if (packets <= 0) return false;
     ukey.usedMs = stats.usedMs > 0 ? Math.min(stats.usedMs, now) : now;
-    const effects = isFresh ? ukey.effects : ukey.effects.filter((e) => e.kind !== 'learnMac');
-    if (applyEffects(effects, packets, bytes, ukey.usedMs)) this.changed();
+    const effects = isFresh ? ukey.effects : ukey.effects.filter((e) => !isLearning(e));
+    if (applyEffects(effects, packets, bytes, ukey.usedMs, stats.tcpFlags)) this.changed();
     return true;
   }
 
   /** Keeps the megaflow when nothing differs, replaces its program, or deletes it when other bits count. */
-  private retranslate(ukey: Ukey): void {
+  private retranslate(ukey: Ukey, now: number): void {
     const { cache, source } = this.deps;
     const { flow } = this;
     const generation = this.generation;
@@ -233,11 +235,13 @@ export class Revalidator {
     const match = matchOf(flow, translation.mask, DP_WORDS);
     if (!sameMatch(match, ukey.match)) {
       this.deps.count('revalidate_mask_changed');
-      cache.remove(ukey);
+      cache.remove(ukey, now);
       return;
     }
-    if (!sameWords(ukey.program, translation.program)) cache.replace(ukey, translation.program);
-    ukey.effects = translation.effects;
-    ukey.generation = generation;
+    cache.update(ukey, translation, generation, now);
   }
 }
+
+/** Effects that only a megaflow that is up to date may have again. */
+const isLearning = (effect: Effect): boolean =>
+  effect.kind === 'learnMac' || effect.kind === 'learnFlow';

@@ -11,7 +11,11 @@ import type { Logger, LogSource } from '../util/logger.ts';
 import { Bridge, type BridgeSettings, type DatapathType } from './bridge.ts';
 import type { BridgePort } from './bridge-port.ts';
 import { FlowCache } from './flow-cache.ts';
+import { meterHostOf } from './meter-host.ts';
+import { packetInOf } from './packet-in.ts';
+import { type FrozenState, RecircTable } from './recirc-table.ts';
 import { DEFAULT_REVALIDATOR, Revalidator, type RevalidatorSettings } from './revalidate.ts';
+import type { MeterHost } from './tables/meters.ts';
 import { UpcallHandler } from './upcall.ts';
 import type { XlateSource } from './xlate/context.ts';
 
@@ -43,6 +47,8 @@ export class Switch implements XlateSource {
   readonly clock: Clock;
   readonly cache: FlowCache;
   readonly revalidator: Revalidator;
+  readonly recirc = new RecircTable();
+  private readonly meterHost: MeterHost;
   vlanLimit = 1;
   private readonly log: Logger;
   private readonly bridgeMap = new Map<string, Bridge>();
@@ -56,7 +62,8 @@ export class Switch implements XlateSource {
     this.datapath = deps.datapath;
     this.clock = deps.clock;
     this.log = deps.logs.module('ofproto_dpif');
-    this.cache = new FlowCache(deps.datapath, deps.random32);
+    this.meterHost = meterHostOf(deps.datapath);
+    this.cache = new FlowCache(deps.datapath, deps.random32, this.recirc);
     this.revalidator = new Revalidator({
       datapath: deps.datapath,
       cache: this.cache,
@@ -64,6 +71,7 @@ export class Switch implements XlateSource {
       clock: deps.clock,
       count: deps.count,
       yieldTurn: deps.yieldTurn,
+      passed: () => this.passed(),
     });
     new UpcallHandler({
       datapath: deps.datapath,
@@ -73,6 +81,7 @@ export class Switch implements XlateSource {
       count: deps.count,
       generation: () => this.revalidator.generation,
       flowLimit: () => this.revalidator.flowLimit,
+      packetIn: (upcall) => packetInOf(this.recirc, upcall),
       learned: () => this.revalidator.changed(),
     });
     this.aging = deps.clock.every(AGING_PERIOD_MS, () => {
@@ -94,7 +103,8 @@ export class Switch implements XlateSource {
   ): Bridge {
     const { name, datapathType, ...settings } = wanted;
     if (this.bridgeMap.has(name)) throw new RangeError(`bridge ${name} exists`);
-    const bridge = new Bridge(name, datapathType, this.clock, () => this.configurationChanged());
+    const changed = (): void => this.configurationChanged();
+    const bridge = new Bridge(name, datapathType, this.clock, changed, this.meterHost);
     this.bridgeMap.set(name, bridge);
     bridge.configure(settings);
     this.log.dbg(`${name}: created`);
@@ -102,7 +112,12 @@ export class Switch implements XlateSource {
   }
 
   removeBridge(name: string): void {
-    if (this.bridgeMap.delete(name)) this.configurationChanged();
+    const bridge = this.bridgeMap.get(name);
+    if (bridge === undefined) return;
+    this.bridgeMap.delete(name);
+    bridge.meters.close();
+    this.recirc.forget(bridge);
+    this.configurationChanged();
   }
 
   bridge(name: string): Bridge | null {
@@ -117,6 +132,19 @@ export class Switch implements XlateSource {
   configurationChanged(): void {
     this.isIndexStale = true;
     this.revalidator.changed();
+  }
+
+  freeze(state: FrozenState): number {
+    return this.recirc.intern(state, this.clock.now());
+  }
+  thaw(recircId: number): FrozenState | null {
+    return this.recirc.find(recircId);
+  }
+
+  /** Statistics are up to date: flows whose time is over go. */
+  private passed(): void {
+    for (const bridge of this.bridgeMap.values()) bridge.expireFlows();
+    this.recirc.sweep(this.clock.now());
   }
 
   /** Resolves when all megaflows in the datapath reflect what was configured before this call. */

@@ -17,6 +17,8 @@ export interface Ukey {
   readonly ufid: string;
   program: Int32Array;
   effects: readonly Effect[];
+  /** Numbers of frozen states that `program` names. */
+  recircIds: readonly number[];
   /** Words of the missed frame's key that are not 0, and their places. */
   readonly keyWords: Uint8Array;
   readonly keyValues: Uint32Array;

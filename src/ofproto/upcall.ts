@@ -7,9 +7,9 @@
  */
 import type { Datapath, Upcall } from '../datapath/datapath.ts';
 import { UpcallReason } from '../datapath/datapath.ts';
-import { sameWords } from '../datapath/program.ts';
+import { CookieKind } from '../datapath/program.ts';
 import { matches, matchOf } from '../flowtable/match.ts';
-import { DP_WORDS, FLOW_WORDS } from '../packet/key.ts';
+import { DP_WORDS, FLOW_WORDS, TCP_FLAGS } from '../packet/key.ts';
 import type { Clock } from '../util/clock.ts';
 import type { FlowCache } from './flow-cache.ts';
 import type { Ukey } from './ukey.ts';
@@ -29,6 +29,8 @@ export interface UpcallDeps {
   /** Generation of the configuration that is in force. */
   readonly generation: () => number;
   readonly flowLimit: () => number;
+  /** A USERSPACE action handed up a frame for the controllers; false when its state is gone. */
+  readonly packetIn: (upcall: Upcall) => boolean;
   /** A MAC table changed: other megaflows may be stale. */
   readonly learned: () => void;
 }
@@ -52,15 +54,17 @@ export class UpcallHandler {
   private handle(upcall: Upcall): void {
     const { deps } = this;
     if (upcall.reason !== UpcallReason.MISS) {
-      // Nothing installs USERSPACE actions yet; a late one after a change is not an error.
-      deps.count('upcall_ignored');
+      // A late one, after a change of what it stood for, is not an error.
+      if (upcall.cookieKind !== CookieKind.CONTROLLER || !deps.packetIn(upcall)) {
+        deps.count('upcall_ignored');
+      }
       return;
     }
     const now = deps.clock.now();
     const generation = deps.generation();
     const known = this.findRecent(upcall.key, generation);
     if (known !== null) {
-      applyEffects(known.effects, 1, upcall.frameBytes, now);
+      applyEffects(known.effects, 1, upcall.frameBytes, now, upcall.key[TCP_FLAGS] >>> 16);
       deps.datapath.execute(upcall.frame, upcall.offload, upcall.key, known.program);
       return;
     }
@@ -68,27 +72,19 @@ export class UpcallHandler {
     flow.fill(0, DP_WORDS);
     for (let w = 0; w < DP_WORDS; w++) flow[w] = upcall.key[w];
     const translation = translate(deps.source, flow, null, this.scratch);
-    if (applyEffects(translation.effects, 1, upcall.frameBytes, now)) this.hasLearned = true;
+    const tcpFlags = flow[TCP_FLAGS] >>> 16;
+    if (applyEffects(translation.effects, 1, upcall.frameBytes, now, tcpFlags)) {
+      this.hasLearned = true;
+    }
     const match = matchOf(upcall.key, translation.mask, DP_WORDS);
     const installed = deps.cache.find(match);
     if (installed !== null) {
-      if (!sameWords(installed.program, translation.program)) {
-        deps.cache.replace(installed, translation.program);
-      }
-      installed.effects = translation.effects;
-      installed.generation = generation;
+      deps.cache.update(installed, translation, generation, now);
       this.remember(installed);
     } else if (deps.cache.size >= deps.flowLimit()) {
       deps.count('upcall_flow_limit_hit');
     } else {
-      const ukey = deps.cache.install(
-        match,
-        translation.program,
-        translation.effects,
-        upcall.key,
-        now,
-        generation,
-      );
+      const ukey = deps.cache.install(match, translation, upcall.key, now, generation);
       if (ukey !== null) this.remember(ukey);
       else deps.count('upcall_flow_limit_hit');
     }

@@ -2,88 +2,211 @@
  * The action table: one function per kind of action. A new kind is a line here and a file beside this one;
  * the type of TABLE makes the compiler ask for it.
  */
-import type { Action, ActionKind } from '../../flowtable/action.ts';
+import type { Action, ActionKind, ActionOf } from '../../flowtable/action.ts';
 import {
-  formatOfPort,
-  OFPP_ALL,
-  OFPP_FLOOD,
-  OFPP_IN_PORT,
-  OFPP_NORMAL,
-  OFPP_TABLE,
-  type OfPort,
-} from '../../flowtable/of-port.ts';
-import { OF_IN_PORT } from '../../packet/key.ts';
-import { MAX_DEPTH, type XlateContext } from './context.ts';
+  ETH_TYPE_PROTO,
+  METADATA,
+  SKB_PRIORITY,
+  TUN_ID,
+  VLAN_CFI,
+  VLAN0,
+} from '../../packet/key.ts';
+import { clearActions, executeActionSet, writeActions } from './action-set.ts';
+import { cloneActions } from './clone.ts';
+import type { XlateContext, XlateSteps } from './context.ts';
+import { pauseForController, sendToController } from './controller.ts';
+import { checkPktLarger, load, move, multipath, pop, push, setField } from './field-actions.ts';
+import { keepRest, triggerFreeze } from './freeze.ts';
+import { runGroup } from './group-select.ts';
+import {
+  copyTtlIn,
+  copyTtlOut,
+  decMplsTtl,
+  decTtl,
+  needsReparse,
+  popMpls,
+  popPbb,
+  pushMpls,
+  pushPbb,
+  setLse,
+  setTtl,
+} from './header-actions.ts';
+import { learn } from './learn.ts';
 import { normal } from './normal.ts';
-import { outputPort } from './output.ts';
+import { bundle, enqueue, output, outputReg, outputTrunc } from './output.ts';
+import { setIpWord, setTpWords, setWord } from './set-word.ts';
+import { resubmit, translateTable } from './table.ts';
 
+/** The answer true ends the list that the action stands in; any other is nothing. */
 type Translate<K extends ActionKind> = (
   ctx: XlateContext,
-  action: Extract<Action, { kind: K }>,
-) => void;
+  action: ActionOf<K>,
+  isGroupBucket: boolean,
+) => unknown;
 
-const TABLE: { readonly [K in ActionKind]?: Translate<K> } = {
-  normal: (ctx) => {
-    ctx.note?.('    NORMAL');
-    normal(ctx);
+const TABLE: { readonly [K in ActionKind]: Translate<K> } = {
+  normal: (ctx) => normal(ctx),
+  output: (ctx, a, isGroupBucket) => output(ctx, a.port, a.maxBytes, isGroupBucket),
+  outputTrunc: (ctx, a) => outputTrunc(ctx, a),
+  outputReg: (ctx, a, isGroupBucket) => outputReg(ctx, a.src, a.maxBytes, isGroupBucket),
+  enqueue: (ctx, a) => enqueue(ctx, a.port, a.queue),
+  controller: (ctx, a) => {
+    if (!a.pause) return void sendToController(ctx, a);
+    ctx.pause = a;
+    triggerFreeze(ctx);
   },
-  output: (ctx, action) => output(ctx, action.port, action.maxBytes),
-  resubmit: (ctx, action) => {
-    if (ctx.depth >= MAX_DEPTH) {
-      ctx.fail('drop_action_recursion_too_deep');
-      return;
-    }
-    const inPort = ctx.flow[OF_IN_PORT];
-    if (action.port !== null) ctx.flow[OF_IN_PORT] = action.port;
-    ctx.depth++;
-    ctx.enterTable(ctx, action.table ?? 0);
-    ctx.depth--;
-    ctx.flow[OF_IN_PORT] = inPort;
+  bundle: (ctx, a, isGroupBucket) => bundle(ctx, a, isGroupBucket),
+  group: (ctx, a) => runGroup(ctx, a.groupId),
+
+  setVlanVid: (ctx, a) => setTag(ctx, 0x0fff, a.vid, a.pushIfNeeded),
+  setVlanPcp: (ctx, a) => setTag(ctx, 0xe000, a.pcp << 13, a.pushIfNeeded),
+  stripVlan: (ctx) => ctx.vlans.popTag(),
+  pushVlan: (ctx, a) => ctx.vlans.pushTag(a.ethType),
+
+  setEthSrc: (ctx, a) => setWord.ethSrc(ctx, a.mac),
+  setEthDst: (ctx, a) => setWord.ethDst(ctx, a.mac),
+  setIpv4Src: (ctx, a) => setIpWord.source(ctx, a.address),
+  setIpv4Dst: (ctx, a) => setIpWord.destination(ctx, a.address),
+  setIpTos: (ctx, a) => setIpWord.tos(ctx, a.tos, 0xfc),
+  setIpEcn: (ctx, a) => setIpWord.tos(ctx, a.ecn, 0x03),
+  setIpTtl: (ctx, a) => setTtl(ctx, a.ttl),
+  setTpSrc: (ctx, a) => setTpWords(ctx, a.port << 16, 0xffff0000),
+  setTpDst: (ctx, a) => setTpWords(ctx, a.port, 0xffff),
+
+  setField: (ctx, a) => setField(ctx, a),
+  load: (ctx, a) => load(ctx, a),
+  move: (ctx, a) => move(ctx, a),
+  push: (ctx, a) => push(ctx, a.src),
+  pop: (ctx, a) => pop(ctx, a.dst),
+  // Options of tunnels come with tunnels.
+  deleteField: () => undefined,
+  multipath: (ctx, a) => multipath(ctx, a),
+  // The rest of the list is translated twice, by translateActions.
+  checkPktLarger: () => true,
+
+  decTtl: (ctx, a) => decTtl(ctx, a.controllerIds),
+  copyTtlOut: (ctx) => copyTtlOut(ctx),
+  copyTtlIn: (ctx) => copyTtlIn(ctx),
+  setMplsLabel: (ctx, a) => setLse(ctx, a.label << 12, 0xfffff000),
+  setMplsTc: (ctx, a) => setLse(ctx, a.tc << 9, 0xe00),
+  setMplsTtl: (ctx, a) => setLse(ctx, a.ttl, 0xff),
+  decMplsTtl: (ctx) => decMplsTtl(ctx),
+  pushMpls: (ctx, a) => pushMpls(ctx, a.ethType),
+  popMpls: (ctx, a) => popMpls(ctx, a.ethType),
+  pushPbb: (ctx) => pushPbb(ctx),
+  popPbb: (ctx) => popPbb(ctx),
+  decNshTtl: (ctx) => unsupported(ctx, 'dec_nsh_ttl'),
+  encap: (ctx) => unsupported(ctx, 'encap'),
+  decap: (ctx) => unsupported(ctx, 'decap'),
+
+  setTunnel: (ctx, a) => {
+    ctx.flow[TUN_ID] = Number(a.id >> 32n);
+    ctx.flow[TUN_ID + 1] = Number(a.id & 0xffffffffn);
+  },
+  setQueue: (ctx, a) => {
+    ctx.flow[SKB_PRIORITY] = a.queue;
+  },
+  popQueue: (ctx) => {
+    ctx.flow[SKB_PRIORITY] = ctx.arrived[SKB_PRIORITY];
+  },
+  finTimeout: (ctx, a) => {
+    ctx.mask[ETH_TYPE_PROTO] |= 0xff00;
+    if (ctx.rule === null) return;
+    const { idleSeconds, hardSeconds } = a;
+    ctx.effects.push({ kind: 'finTimeout', rule: ctx.rule, idleSeconds, hardSeconds });
+  },
+
+  resubmit: (ctx, a) => resubmit(ctx, a),
+  learn: (ctx, a) => learn(ctx, a),
+  conjunction: (ctx) => void ctx.trace?.add('error', 'executing no-op conjunction action'),
+  clone: (ctx, a) => cloneActions(ctx, a.actions),
+  // Connection tracking comes later: until then its frames are dropped and counted.
+  ct: (ctx) => unsupported(ctx, 'ct'),
+  ctClear: () => undefined,
+  nat: () => undefined,
+  // Sampling does nothing while no collector set is configured.
+  sample: () => undefined,
+  note: () => undefined,
+  exit: (ctx) => {
+    ctx.exit = true;
   },
   drop: (ctx) => ctx.drop('drop_action_of_pipeline'),
+
+  meter: (ctx, a) => {
+    const id = ctx.bridge.meters.datapathId(a.meterId);
+    if (id === null) return;
+    ctx.commit();
+    ctx.program.meter(id);
+  },
+  clearActions: (ctx) => clearActions(ctx),
+  writeActions: (ctx, a) => writeActions(ctx, a.actions),
+  writeMetadata: (ctx, a) => {
+    const { flow } = ctx;
+    for (let i = 0; i < 2; i++) {
+      const shift = BigInt(32 - 32 * i);
+      const mask = Number((a.mask >> shift) & 0xffffffffn);
+      const value = Number((a.value >> shift) & 0xffffffffn);
+      flow[METADATA + i] = ((flow[METADATA + i] & ~mask) | (value & mask)) >>> 0;
+    }
+  },
+  gotoTable: (ctx, a) => ctx.steps.table(ctx, a.table, true, true),
 };
 
-/** Runs a list until its end or an error. */
-export function translateActions(ctx: XlateContext, actions: readonly Action[]): void {
-  for (const action of actions) {
+function unsupported(ctx: XlateContext, what: string): void {
+  ctx.fail('drop_action_unsupported_packet_type', `${what} is not supported`);
+}
+
+function setTag(ctx: XlateContext, bits: number, value: number, pushIfNeeded: boolean): void {
+  ctx.vlans.consult(0, bits | VLAN_CFI);
+  const { flow } = ctx;
+  if ((flow[VLAN0] & VLAN_CFI) === 0 && !pushIfNeeded) return;
+  flow[VLAN0] = ((flow[VLAN0] & ~bits) | value | VLAN_CFI) >>> 0;
+  ctx.vlans.adoptOuter();
+}
+
+/** Runs a list until its end, an exit or an error. */
+function translateActions(
+  ctx: XlateContext,
+  actions: readonly Action[],
+  isGroupBucket: boolean,
+): void {
+  for (let i = 0; i < actions.length; i++) {
+    const action = actions[i];
     if (ctx.error !== null) return;
+    // A recirculation, if the action needs headers that the flow does not know.
+    if (!ctx.exit && ctx.reparse !== 'none' && needsReparse(ctx.reparse, action))
+      triggerFreeze(ctx);
+    if (ctx.exit) {
+      if (ctx.freezing) keepRest(ctx, actions, i);
+      return;
+    }
+    const node = ctx.trace?.add('action', '', action);
+    const level = node ? ctx.trace?.enter(node) : undefined;
+    if (action.kind === 'checkPktLarger')
+      checkPktLarger(ctx, action, actions.slice(i + 1), isGroupBucket);
     // The table's type pairs each kind with its function; TypeScript cannot follow the pairing by itself.
-    (TABLE[action.kind] as ((ctx: XlateContext, action: Action) => void) | undefined)?.(
+    const ended = (TABLE[action.kind] as Translate<ActionKind>)(
       ctx,
-      action,
+      action as never,
+      isGroupBucket,
     );
+    if (level) ctx.trace?.leave(level);
+    if (ended === true) return;
+    if (ctx.exit) {
+      // What froze did its part, but for a group that waits for the hash and a table that waits for headers.
+      if (ctx.freezing) keepRest(ctx, actions, repeats(ctx, action) ? i : i + 1);
+      return;
+    }
   }
 }
 
-function output(ctx: XlateContext, port: OfPort, maxBytes: number): void {
-  switch (port) {
-    case OFPP_NORMAL:
-      normal(ctx);
-      return;
-    case OFPP_TABLE:
-      ctx.enterTable(ctx, 0);
-      return;
-    case OFPP_FLOOD:
-    case OFPP_ALL:
-      for (const other of ctx.inPort.bridge.ports()) {
-        if (other.ofPort !== ctx.flow[OF_IN_PORT]) outputPort(ctx, other);
-      }
-      return;
-  }
-  // Only the reserved number sends a frame back where it came from (OpenFlow 1.3, 4.5).
-  if (port !== OFPP_IN_PORT && port === ctx.flow[OF_IN_PORT]) {
-    ctx.drop('drop_action_of_pipeline', ' >> skipping output to input port');
-    return;
-  }
-  const out = port === OFPP_IN_PORT ? ctx.inPort : ctx.inPort.bridge.port(port);
-  if (!out) {
-    ctx.drop('drop_action_of_pipeline', ` >> nonexistent output port ${formatOfPort(port)}`);
-    return;
-  }
-  ctx.note?.(`    output:${formatOfPort(out.ofPort)}`);
-  if (maxBytes > 0 && out.portNo !== null) {
-    ctx.commit(false);
-    ctx.program.trunc(maxBytes);
-  }
-  outputPort(ctx, out);
-}
+/** True when the action that froze has done nothing yet and must be met again. */
+const repeats = (ctx: XlateContext, action: Action): boolean =>
+  ctx.frozen.length === 0 && action.kind === 'group' && ctx.freezeHash !== null;
+
+export const STEPS: XlateSteps = {
+  actions: translateActions,
+  table: translateTable,
+  actionSet: executeActionSet,
+  pause: pauseForController,
+};

@@ -2,23 +2,32 @@
  * One translation under way: the flow as the pipeline sees it now, the frame as the program has made it so
  * far, the bits consulted, and what comes out.
  *
- * VLAN tags are kept as a list, outermost first, in three states: `arrived` (as the frame came in),
- * `onWire` (after the program so far) and `tags` (as the pipeline wants them). They are brought together
- * only when an output needs it, so that the program has the fewest pushes and pops. Deeper tags than the
- * VLAN limit are payload and stand in none of the lists.
+ * Fields are changed in `flow` only; `base` is the frame as the program so far leaves it. The two are brought
+ * together (commit.ts) when an output needs it, so that the program has the fewest rewrites. VLAN tags are kept
+ * beside them as lists (vlan-stack.ts).
  */
 import { type DropReason, dropIndex } from '../../datapath/drop-reason.ts';
 import { ProgramBuilder } from '../../datapath/program.ts';
-import { FLOW_WORDS, OF_IN_PORT, VLAN0, VLAN1 } from '../../packet/key.ts';
+import type { Action, ActionOf } from '../../flowtable/action.ts';
+import { OFPP_UNSET, type OfPort } from '../../flowtable/of-port.ts';
+import type { Rule } from '../../flowtable/rule.ts';
+import { ACTSET_OUTPUT, FLOW_WORDS, OF_IN_PORT } from '../../packet/key.ts';
+import type { Bridge } from '../bridge.ts';
 import type { BridgePort } from '../bridge-port.ts';
+import type { FrozenSegment, FrozenState, StackEntry } from '../recirc-table.ts';
+import { commit } from './commit.ts';
 import type { Effect } from './effect.ts';
+import type { Trace } from './trace.ts';
+import { VlanStack } from './vlan-stack.ts';
 
-/** Patch ports followed and tables resubmitted to within one another. */
+/** Tables resubmitted to backwards, groups and patch ports within one another. */
 export const MAX_DEPTH = 64;
 /** Table lookups in one translation. */
 export const MAX_RESUBMITS = 4096;
-/** A program longer than this is a loop between bridges. */
-const MAX_PROGRAM_WORDS = 4096;
+/** Bytes that push may have on the stack. */
+export const MAX_STACK_BYTES = 65_536;
+/** A program longer than this is a loop; 64 KiB of netlink attributes in the original. */
+const MAX_PROGRAM_WORDS = 8192;
 
 /** What translation reads of the switch, besides the bridges themselves. */
 export interface XlateSource {
@@ -27,6 +36,18 @@ export interface XlateSource {
   peerOf(port: BridgePort): BridgePort | null;
   /** Tags that can be told apart: 1 or 2 (other_config:vlan-limit). */
   readonly vlanLimit: number;
+  /** Number of a frozen state; equal ones have the same. 0 when there are too many. */
+  freeze(state: FrozenState): number;
+  thaw(recircId: number): FrozenState | null;
+}
+
+/** How translation reaches tables and lists of actions: actions.ts, given here so that no file imports itself. */
+export interface XlateSteps {
+  actions(ctx: XlateContext, actions: readonly Action[], isGroupBucket: boolean): void;
+  /** `mayPacketIn`: a miss may go to the controller. `honorMiss`: the table's miss configuration counts. */
+  table(ctx: XlateContext, table: number, mayPacketIn: boolean, honorMiss: boolean): void;
+  actionSet(ctx: XlateContext): void;
+  pause(ctx: XlateContext, action: ActionOf<'controller'>): void;
 }
 
 /**
@@ -35,136 +56,165 @@ export interface XlateSource {
  */
 export class XlateScratch {
   readonly flow = new Uint32Array(FLOW_WORDS);
+  readonly base = new Uint32Array(FLOW_WORDS);
   readonly mask = new Uint32Array(FLOW_WORDS);
   readonly program = new ProgramBuilder();
 }
 
+/** What a translation has so far, to be gone back to. */
+export interface Saved {
+  readonly flow: Uint32Array;
+  readonly tags: readonly number[];
+  readonly reparse: Reparse;
+  readonly conntracked: boolean;
+}
+
+/** Which headers the program has uncovered that the flow does not know: they take a recirculation to be read. */
+export type Reparse = 'none' | 'behind mpls' | 'everything';
+
 export class XlateContext {
   readonly source: XlateSource;
-  /** Looks up a table and runs what it finds: table.ts, which actions and patch ports lead back to. */
-  readonly enterTable: (ctx: XlateContext, table: number) => void;
+  readonly steps: XlateSteps;
+  /** As the frame came in. */
+  readonly arrived: Uint32Array;
   readonly flow: Uint32Array;
+  readonly base: Uint32Array;
   readonly mask: Uint32Array;
   readonly program: ProgramBuilder;
+  readonly vlans: VlanStack;
   readonly effects: Effect[] = [];
-  /** The port that the current bridge got the frame on. */
-  inPort: BridgePort;
+  readonly trace: Trace | null;
+  readonly isPacketOut: boolean;
+
+  bridge: Bridge;
+  /** The port that the current bridge got the frame on; null for a packet-out from nowhere. */
+  inPort: BridgePort | null;
+  tableId = 0;
+  rule: Rule | null = null;
+  cookie = 0n;
+  /** The in_port that the next lookup sees, for resubmit(port); null for the flow's own. */
+  lookupPort: OfPort | null = null;
   depth = 0;
   resubmits = 0;
+  stack: StackEntry[] = [];
+  stackBytes = 0;
+  actionSet: Action[] = [];
+  actionSetHasGroup = false;
+  isInActionSet = false;
+  isInGroup = false;
+  reparse: Reparse = 'none';
+  conntracked = false;
+
+  /** Ends the lists of actions under way, inner and outer ones. */
+  exit = false;
+  /** The exit is for a recirculation: what is left of each list is collected in `frozen`. */
+  freezing = false;
+  frozen: FrozenSegment[] = [];
+  /** HASH that is to stand in front of the recirculation: kind and basis. */
+  freezeHash: { readonly kind: number; readonly basis: number } | null = null;
+  /** The freeze is for this controller(pause), not for a recirculation. */
+  pause: ActionOf<'controller'> | null = null;
+  /** Numbers of frozen states that the program names. */
+  readonly recircIds: number[] = [];
+
   /** First reason why part of the pipeline dropped the frame; counts only when nothing is output. */
   dropReason: DropReason | null = null;
   /** Ends translation with a drop, whatever was output. */
   error: DropReason | null = null;
-  /** Receives the lines of a trace; null when nobody listens. */
-  readonly note: ((line: string) => void) | null;
-
-  readonly arrived: readonly number[];
-  private onWire: number[];
-  /** How many of `arrived` are still on the wire, at the inner end. */
-  private arrivedLeft: number;
-  private wanted: readonly number[];
 
   constructor(
     source: XlateSource,
+    steps: XlateSteps,
     flow: Uint32Array,
-    inPort: BridgePort,
-    enterTable: (ctx: XlateContext, table: number) => void,
-    note: ((line: string) => void) | null,
+    bridge: Bridge,
+    inPort: BridgePort | null,
+    trace: Trace | null,
     scratch: XlateScratch,
+    isPacketOut: boolean,
   ) {
     this.source = source;
+    this.steps = steps;
+    this.arrived = flow;
     this.flow = scratch.flow;
+    this.base = scratch.base;
     this.mask = scratch.mask.fill(0);
     this.program = scratch.program;
     this.program.reset();
-    this.enterTable = enterTable;
     this.flow.set(flow);
+    this.bridge = bridge;
     this.inPort = inPort;
-    this.note = note;
-    this.flow[OF_IN_PORT] = inPort.ofPort;
-    const tags: number[] = [];
-    if (flow[VLAN0] !== 0) tags.push(flow[VLAN0]);
-    if (flow[VLAN0] !== 0 && flow[VLAN1] !== 0 && source.vlanLimit > 1) tags.push(flow[VLAN1]);
-    if (tags.length < 2) this.flow[VLAN1] = 0;
-    this.arrived = tags;
-    this.onWire = [...tags];
-    this.arrivedLeft = tags.length;
-    this.wanted = tags;
-  }
-
-  get tags(): readonly number[] {
-    return this.wanted;
-  }
-  /** Changes the tags in the pipeline; the frame follows at the next output. */
-  setTags(tags: readonly number[]): void {
-    this.wanted = tags;
-    this.flow[VLAN0] = tags.length > 0 ? tags[0] : 0;
-    this.flow[VLAN1] = tags.length > 1 ? tags[1] : 0;
-    // The inner tag now stands where tables look for the outer one: its bits no longer tell themselves apart.
-    if (this.arrived.length > 1 && tags.length < this.arrived.length) this.mask[VLAN1] = 0xffffffff;
-  }
-
-  /** Notes that bits of the tag at `index` (or its absence) were looked at, wherever it came from. */
-  consultTag(index: number, bits: number): void {
-    const at = index + this.arrived.length - this.wanted.length;
-    if (at < 0 || at >= Math.min(2, this.source.vlanLimit)) return;
-    // Without an outer tag there is no inner one.
-    if (at === 1 && this.arrived.length === 0) return;
-    this.mask[VLAN0 + at] |= bits;
+    this.trace = trace;
+    this.isPacketOut = isPacketOut;
+    if (inPort !== null) this.flow[OF_IN_PORT] = inPort.ofPort;
+    this.flow[ACTSET_OUTPUT] = OFPP_UNSET;
+    this.vlans = new VlanStack(this.flow, this.mask, source.vlanLimit);
+    this.base.set(this.flow);
   }
 
   /** Makes the program up to what the pipeline wants. `compared`: equal tags count as consulted. */
-  commit(compared: boolean): void {
-    const { onWire, wanted } = this;
-    let same = 0;
-    while (
-      same < onWire.length &&
-      same < wanted.length &&
-      onWire[onWire.length - 1 - same] === wanted[wanted.length - 1 - same]
-    ) {
-      same++;
-    }
-    if (same === onWire.length && same === wanted.length) return;
-    if (compared) {
-      for (let i = 0; i < this.arrivedLeft; i++) this.maskArrived(this.arrived.length - 1 - i);
-    }
-    while (onWire.length > same) {
-      if (onWire.length <= this.arrivedLeft) {
-        this.maskArrived(this.arrived.length - this.arrivedLeft);
-        this.arrivedLeft--;
-      }
-      onWire.shift();
-      this.program.popVlan();
-    }
-    for (let i = wanted.length - 1 - same; i >= 0; i--) {
-      onWire.unshift(wanted[i]);
-      this.program.pushVlan(wanted[i] >>> 16, wanted[i] & 0xffff);
-    }
-  }
-
-  private maskArrived(index: number): void {
-    if (index >= 0 && index < 2) this.mask[VLAN0 + index] = 0xffffffff;
+  commit(compared = false): void {
+    commit(this);
+    this.vlans.commit(this.program, compared);
   }
 
   /** Sends the frame as it is wanted out of a real port. */
   outputTo(port: number, compared = false): void {
     this.commit(compared);
     this.program.output(port);
+    this.checkSize();
+  }
+
+  checkSize(): void {
     if (this.program.length > MAX_PROGRAM_WORDS) this.fail('drop_action_too_many_resubmit');
+  }
+
+  save(): Saved {
+    return {
+      flow: this.flow.slice(),
+      tags: this.vlans.tags,
+      reparse: this.reparse,
+      conntracked: this.conntracked,
+    };
+  }
+
+  /** The program stays; the flow is what it was, and the next output puts the frame right. */
+  restore(saved: Saved): void {
+    this.flow.set(saved.flow);
+    this.vlans.setTags(saved.tags);
+    this.reparse = saved.reparse;
+    this.conntracked = saved.conntracked;
+  }
+
+  /**
+   * Runs `inner` for a copy of the frame inside a nested program that `open` begins: afterwards the frame on the
+   * wire is what it was before.
+   */
+  nested(open: () => number, inner: () => void): void {
+    this.commit();
+    const base = this.base.slice();
+    const wire = this.vlans.saveWire();
+    const place = open();
+    const start = this.program.length;
+    inner();
+    if (this.program.length === start) this.program.truncate(place);
+    else this.program.end(place);
+    this.base.set(base);
+    this.vlans.restoreWire(wire);
   }
 
   drop(reason: DropReason, line?: string): void {
     this.dropReason ??= reason;
-    if (line !== undefined) this.note?.(line);
+    if (line !== undefined) this.trace?.add('warn', line);
   }
 
-  fail(reason: DropReason): void {
+  fail(reason: DropReason, line?: string): void {
     this.error ??= reason;
+    if (line !== undefined) this.trace?.add('error', line);
   }
 
   /** The finished program: an empty one becomes an explicit, counted drop. */
   finish(): { program: Int32Array; dropReason: DropReason | null } {
-    if (this.error === null && this.program.length > 0) {
+    if (this.program.length > 0 && this.error === null) {
       return { program: this.program.take(), dropReason: null };
     }
     const dropReason = this.error ?? this.dropReason ?? 'drop_action_of_pipeline';

@@ -7,6 +7,9 @@ import type { Rule } from '../../flowtable/rule.ts';
 import type { Bridge } from '../bridge.ts';
 import type { BridgePort } from '../bridge-port.ts';
 import type { Bundle } from '../bundle.ts';
+import type { FlowMod } from '../model.ts';
+import type { FlowTable } from '../tables/flow-table.ts';
+import type { Group, GroupBucket } from '../tables/group.ts';
 
 export type Effect =
   /** The source address is behind this bundle. */
@@ -18,20 +21,42 @@ export type Effect =
       readonly vlan: number;
       readonly isGratuitousArp: boolean;
     }
+  /** A learn action makes or refreshes a flow. */
+  | {
+      readonly kind: 'learnFlow';
+      readonly bridge: Bridge;
+      readonly mod: FlowMod;
+      /** At most so many flows with the cookie in the table; 0 for no limit. */
+      readonly limit: number;
+    }
   /** A rule decided about the traffic. */
   | { readonly kind: 'creditRule'; readonly rule: Rule }
+  /** A table was looked at, and had a rule or not. */
+  | { readonly kind: 'creditTable'; readonly table: FlowTable; readonly matched: boolean }
+  /** A group was used, or one of its buckets. */
+  | { readonly kind: 'creditGroup'; readonly group: Group; readonly bucket: GroupBucket | null }
+  /** TCP FIN or RST shortens the timeouts of a rule. */
+  | {
+      readonly kind: 'finTimeout';
+      readonly rule: Rule;
+      readonly idleSeconds: number;
+      readonly hardSeconds: number;
+    }
   /** Traffic passed from one patch port to its peer. */
   | { readonly kind: 'creditPatch'; readonly from: BridgePort; readonly to: BridgePort };
 
+const TCP_FIN_OR_RST = 0x005;
+
 /**
- * Applies effects for `packets` frames of `bytes` bytes, the last one at `usedMs`. True when a MAC table
- * changed in a way that makes other megaflows stale.
+ * Applies effects for `packets` frames of `bytes` bytes with these TCP flags, the last one at `usedMs`. True when a
+ * MAC table or a flow table changed in a way that makes other megaflows stale.
  */
 export function applyEffects(
   effects: readonly Effect[],
   packets: number,
   bytes: number,
   usedMs: number,
+  tcpFlags = 0,
 ): boolean {
   let changed = false;
   for (const effect of effects) {
@@ -39,8 +64,24 @@ export function applyEffects(
       case 'learnMac':
         if (effect.bridge.learn(effect, usedMs)) changed = true;
         break;
+      case 'learnFlow':
+        if (effect.bridge.learnFlow(effect.mod, effect.limit, usedMs)) changed = true;
+        break;
       case 'creditRule':
         effect.rule.credit(packets, bytes, usedMs);
+        break;
+      case 'creditTable':
+        if (effect.matched) effect.table.matched += packets;
+        else effect.table.missed += packets;
+        break;
+      case 'creditGroup': {
+        const stats = effect.bucket?.stats ?? effect.group.stats;
+        stats.packets += packets;
+        stats.bytes += bytes;
+        break;
+      }
+      case 'finTimeout':
+        if ((tcpFlags & TCP_FIN_OR_RST) !== 0) shorten(effect.rule, effect);
         break;
       case 'creditPatch':
         effect.from.stats.txPackets += packets;
@@ -51,4 +92,14 @@ export function applyEffects(
     }
   }
   return changed;
+}
+
+function shorten(
+  rule: Rule,
+  to: { readonly idleSeconds: number; readonly hardSeconds: number },
+): void {
+  const less = (now: number, limit: number): number =>
+    limit > 0 && (now === 0 || now > limit) ? limit : now;
+  rule.idleTimeoutSeconds = less(rule.idleTimeoutSeconds, to.idleSeconds);
+  rule.hardTimeoutSeconds = less(rule.hardTimeoutSeconds, to.hardSeconds);
 }

@@ -4,6 +4,7 @@
  * Consulted for every frame: both addresses, and VID and presence of the outer tag; PCP only where a tag is
  * rewritten. ARP broadcasts also have operation and addresses consulted, to tell gratuitous ones.
  */
+import { ofPort } from '../../flowtable/of-port.ts';
 import {
   ETH_DST,
   ETH_DST_SRC,
@@ -11,10 +12,12 @@ import {
   ETH_TYPE_PROTO,
   IPV4_DST,
   IPV4_SRC,
+  OF_IN_PORT,
   VLAN_CFI,
 } from '../../packet/key.ts';
 import type { Bundle } from '../bundle.ts';
 import { isMulticastMac, macFromHalves } from '../mac-learning.ts';
+import { OFPPC_NO_FLOOD } from '../port-flags.ts';
 import {
   carries,
   inputVlans,
@@ -26,7 +29,7 @@ import {
   vidOf,
 } from '../vlan.ts';
 import type { XlateContext } from './context.ts';
-import { outputPort } from './output.ts';
+import { outputPort } from './output-port.ts';
 import { isReservedAddress } from './reserved-address.ts';
 
 const ETH_TYPE_ARP = 0x0806;
@@ -35,25 +38,27 @@ const BROADCAST = 0xffffffffffff;
 export function normal(ctx: XlateContext): void {
   const { flow, mask } = ctx;
   mask[ETH_DST] = mask[ETH_DST_SRC] = mask[ETH_SRC] = 0xffffffff;
-  ctx.consultTag(0, VID_MASK | VLAN_CFI);
+  ctx.vlans.consult(0, VID_MASK | VLAN_CFI);
   // Where a second tag is told apart, ports carry, expose and drop frames by it in many ways.
-  ctx.consultTag(1, 0xffffffff);
+  ctx.vlans.consult(1, 0xffffffff);
 
-  const bridge = ctx.inPort.bridge;
-  const bundle = ctx.inPort.bundle;
-  if (bundle === null) {
-    ctx.drop('drop_port_receive_disabled', ' >> no input bundle, dropping');
+  // As actions left it: a changed in_port is honoured.
+  const { bridge } = ctx;
+  const inPort = bridge.port(ofPort(flow[OF_IN_PORT]));
+  const bundle = inPort?.bundle ?? null;
+  if (inPort === null || bundle === null) {
+    ctx.drop('drop_port_receive_disabled', 'no input bundle, dropping');
     return;
   }
-  const tag0 = ctx.tags.length > 0 ? ctx.tags[0] : 0;
-  const tag1 = ctx.tags.length > 1 ? ctx.tags[1] : 0;
+  const tag0 = ctx.vlans.tags.length > 0 ? ctx.vlans.tags[0] : 0;
+  const tag1 = ctx.vlans.tags.length > 1 ? ctx.vlans.tags[1] : 0;
   // A priority tag is a tag or none by its PCP alone; see outputTags.
-  if (tag0 !== 0 && vidOf(tag0) === 0) ctx.consultTag(0, PCP_MASK);
+  if (tag0 !== 0 && vidOf(tag0) === 0) ctx.vlans.consult(0, PCP_MASK);
 
-  const refused = refusal(bundle.vlan, ctx.inPort.name, tag0);
+  const refused = refusal(bundle.vlan, inPort.name, tag0);
   if (refused !== null) {
-    ctx.note?.(` >>>> ${refused} <<<<`);
-    ctx.drop('drop_vlan_ingress', ' >> disallowed VLAN VID for this input port, dropping');
+    ctx.trace?.add('error', refused);
+    ctx.drop('drop_vlan_ingress', 'disallowed VLAN VID for this input port, dropping');
     return;
   }
   const vlans = inputVlans(bundle.vlan, tag0, tag1);
@@ -65,11 +70,11 @@ export function normal(ctx: XlateContext): void {
   );
   const destination = macFromHalves(flow[ETH_DST], flow[ETH_DST_SRC] >>> 16);
   if (!bridge.settings.forwardBpdu && isReservedAddress(destination)) {
-    ctx.drop('drop_reserved_multicast', ' >> packet has reserved destination MAC, dropping');
+    ctx.drop('drop_reserved_multicast', 'packet has reserved destination MAC, dropping');
     return;
   }
-  if (bundle.isBond && bundle.activeMember() !== ctx.inPort) {
-    ctx.drop('datapath_drop_invalid_bond', ' >> not the active member of the bond, dropping');
+  if (bundle.isBond && bundle.activeMember() !== inPort) {
+    ctx.drop('datapath_drop_invalid_bond', 'not the active member of the bond, dropping');
     return;
   }
 
@@ -83,42 +88,46 @@ export function normal(ctx: XlateContext): void {
       ? null
       : bridge.macs.lookup(destination, vlan);
   if (entry === null) {
-    ctx.note?.('     -> no learned MAC for destination, flooding');
+    ctx.trace?.add('detail', 'no learned MAC for destination, flooding');
     for (const other of bridge.bundles()) {
-      if (other === bundle) continue;
+      if (other === bundle || !mayFlood(other)) continue;
       if (carries(other.vlan, vlans)) outputBundle(ctx, bundle, other, vlans);
       if (ctx.error !== null) return;
     }
     return;
   }
   if (entry.owner === bundle) {
-    ctx.drop('drop_no_mac_learned_output', ' >> learned port is input port, dropping');
+    ctx.drop('drop_no_mac_learned_output', 'learned port is input port, dropping');
     return;
   }
-  ctx.note?.('     -> forwarding to learned port');
+  ctx.trace?.add('detail', 'forwarding to learned port');
   outputBundle(ctx, bundle, entry.owner, vlans);
 }
 
+/** No member has flooding disabled by a port-mod. */
+const mayFlood = (bundle: Bundle): boolean =>
+  bundle.members.every((m) => (m.config & OFPPC_NO_FLOOD) === 0);
+
 function outputBundle(ctx: XlateContext, from: Bundle, to: Bundle, vlans: Vlans): void {
   if (from.settings.protected && to.settings.protected) {
-    ctx.drop('drop_action_of_pipeline', ' >> output between protected ports, dropping');
+    ctx.drop('drop_action_of_pipeline', 'output between protected ports, dropping');
     return;
   }
   const member = to.activeMember();
   if (member === null) {
     const reason = to.isBond ? 'datapath_drop_invalid_bond' : 'drop_action_of_pipeline';
-    ctx.drop(reason, ' >> no enabled port in the output bundle, dropping');
+    ctx.drop(reason, 'no enabled port in the output bundle, dropping');
     return;
   }
-  const pcp = ctx.tags.length > 0 ? ctx.tags[0] & PCP_MASK : 0;
-  const before = ctx.tags;
+  const pcp = ctx.vlans.tags.length > 0 ? ctx.vlans.tags[0] & PCP_MASK : 0;
+  const before = ctx.vlans.tags;
   const tags = outputTags(to.vlan, vlans, pcp);
   // A priority tag takes its PCP from the tag that came in.
   const exactly = to.vlan.priorityTags !== 'no';
-  if (exactly) ctx.consultTag(0, PCP_MASK);
-  ctx.setTags(tags);
+  if (exactly) ctx.vlans.consult(0, PCP_MASK);
+  ctx.vlans.setTags(tags);
   outputPort(ctx, member, exactly);
-  ctx.setTags(before);
+  ctx.vlans.setTags(before);
 }
 
 /** A gratuitous ARP is a broadcast reply, or a broadcast request for the sender's own address (RFC 5227, 3). */

@@ -1,44 +1,190 @@
-/**
- * Output to one port of the current bridge. A real port is one action; a patch port means that translation
- * goes on in the peer's bridge, as if the frame had come in there, so that the datapath knows real ports
- * only.
- */
-import { METADATA, OF_IN_PORT, REG } from '../../packet/key.ts';
-import type { BridgePort } from '../bridge-port.ts';
-import { MAX_DEPTH, type XlateContext } from './context.ts';
+/** The output actions: to ports, reserved ones included, by queues, cut, or chosen by a hash. */
+import type { Action, Subfield } from '../../flowtable/action.ts';
+import {
+  formatOfPort,
+  OFPP_ALL,
+  OFPP_CONTROLLER,
+  OFPP_FLOOD,
+  OFPP_IN_PORT,
+  OFPP_LOCAL,
+  OFPP_NONE,
+  OFPP_NORMAL,
+  OFPP_TABLE,
+  type OfPort,
+  ofPort,
+} from '../../flowtable/of-port.ts';
+import { OF_IN_PORT, SKB_PRIORITY } from '../../packet/key.ts';
+import { OFPPC_NO_FLOOD, OFPPC_NO_FWD, OFPPC_PORT_DOWN } from '../port-flags.ts';
+import type { XlateContext } from './context.ts';
+import { sendToController } from './controller.ts';
+import { consultHash, flowHash, hashTwoWords } from './flow-hash.ts';
+import { normal } from './normal.ts';
+import { outputPort } from './output-port.ts';
+import { readSubfield, writeSubfield } from './subfields.ts';
 
-/** registers reg0..reg15 and the two words of metadata are private to a bridge. */
-const REG_WORDS = 16;
-
-/** `compared`: the tags wanted were derived from more than one tag, see XlateContext.commit. */
-export function outputPort(ctx: XlateContext, port: BridgePort, compared = false): void {
-  if (port.portNo !== null) ctx.outputTo(port.portNo, compared);
-  else if (port.patchPeer !== null) enterPeer(ctx, port);
-  else ctx.drop('drop_action_of_pipeline', ' >> output to a port without device, dropping');
+/** The output action. `maxBytes` counts for the controller only. */
+export function output(
+  ctx: XlateContext,
+  port: OfPort,
+  maxBytes: number,
+  isGroupBucket: boolean,
+  mayPacketIn = true,
+): void {
+  switch (port) {
+    case OFPP_IN_PORT:
+      outputNumber(ctx, ofPort(ctx.flow[OF_IN_PORT]));
+      return;
+    case OFPP_TABLE:
+      ctx.steps.table(ctx, 0, mayPacketIn, true);
+      return;
+    case OFPP_NORMAL:
+      normal(ctx);
+      return;
+    case OFPP_FLOOD:
+    case OFPP_ALL:
+      flood(ctx, port === OFPP_ALL);
+      return;
+    case OFPP_CONTROLLER:
+      sendToController(ctx, {
+        maxBytes,
+        reason: ctx.isPacketOut
+          ? 'packet_out'
+          : isGroupBucket
+            ? 'group'
+            : ctx.isInActionSet
+              ? 'action_set'
+              : 'action',
+        controllerId: 0,
+        meterId: null,
+        userdata: null,
+      });
+      return;
+    case OFPP_NONE:
+      return;
+  }
+  // Only the reserved number sends a frame back where it came from (OpenFlow 1.3, 4.5).
+  if (port === ctx.flow[OF_IN_PORT]) {
+    ctx.trace?.add('detail', 'skipping output to input port');
+    ctx.drop('drop_action_of_pipeline');
+    return;
+  }
+  outputNumber(ctx, port);
 }
 
-function enterPeer(ctx: XlateContext, port: BridgePort): void {
-  const peer = ctx.source.peerOf(port);
-  if (peer === null) {
-    ctx.drop('drop_action_bridge_not_found', ' >> nonexistent patch port peer, dropping');
+function outputNumber(ctx: XlateContext, number: OfPort): void {
+  const port = ctx.bridge.port(number);
+  if (port === null) ctx.drop('drop_action_of_pipeline', 'Nonexistent output port');
+  else outputPort(ctx, port);
+}
+
+function flood(ctx: XlateContext, all: boolean): void {
+  const inPort = ctx.flow[OF_IN_PORT];
+  for (const port of ctx.bridge.ports()) {
+    if (port.ofPort === inPort) continue;
+    if (!all && (port.config & OFPPC_NO_FLOOD) !== 0) continue;
+    if (all && (port.config & OFPPC_NO_FWD) !== 0) continue;
+    outputPort(ctx, port);
+    if (ctx.error !== null) return;
+  }
+}
+
+/** output(port=,max_len=). A patch port has no place to cut a frame at. */
+export function outputTrunc(
+  ctx: XlateContext,
+  action: Extract<Action, { kind: 'outputTrunc' }>,
+): void {
+  let number = action.port;
+  switch (number) {
+    case OFPP_TABLE:
+    case OFPP_NORMAL:
+    case OFPP_FLOOD:
+    case OFPP_ALL:
+    case OFPP_CONTROLLER:
+    case OFPP_NONE:
+      ctx.drop(
+        'drop_action_of_pipeline',
+        `output_trunc does not support port: ${formatOfPort(number)}`,
+      );
+      return;
+    case OFPP_IN_PORT:
+      number = ofPort(ctx.flow[OF_IN_PORT]);
+      break;
+    default:
+      if (number !== ctx.flow[OF_IN_PORT]) break;
+      ctx.trace?.add('detail', 'skipping output to input port');
+      ctx.drop('drop_action_of_pipeline');
+      return;
+  }
+  const port = ctx.bridge.port(number);
+  if (port === null || port.portNo === null) {
+    ctx.drop('drop_action_of_pipeline', 'output_trunc does not support patch port');
     return;
   }
-  if (ctx.depth >= MAX_DEPTH) {
-    ctx.fail('drop_action_recursion_too_deep');
-    return;
+  if ((port.config & (OFPPC_NO_FWD | OFPPC_PORT_DOWN)) === 0) ctx.program.trunc(action.maxBytes);
+  outputPort(ctx, port);
+}
+
+export function outputReg(
+  ctx: XlateContext,
+  src: Subfield,
+  maxBytes: number,
+  isGroupBucket: boolean,
+): void {
+  const value = readSubfield(ctx, src);
+  if (value > 0xffffn) {
+    // A reserved port in the form of OpenFlow 1.1.
+    if (value < 0xffffff00n || value > 0xffffffffn) {
+      ctx.drop('drop_action_of_pipeline', `output port ${value} is out of range`);
+      return;
+    }
   }
-  ctx.effects.push({ kind: 'creditPatch', from: port, to: peer });
-  const { inPort, tags, flow } = ctx;
-  const saved = flow.slice();
-  ctx.inPort = peer;
-  flow[OF_IN_PORT] = peer.ofPort;
-  flow.fill(0, METADATA, METADATA + 2);
-  flow.fill(0, REG, REG + REG_WORDS);
-  ctx.depth++;
-  ctx.note?.(`bridge("${peer.bridge.name}")`);
-  ctx.enterTable(ctx, 0);
-  ctx.depth--;
-  ctx.inPort = inPort;
-  flow.set(saved);
-  ctx.setTags(tags);
+  ctx.trace?.add('detail', `output port is ${value & 0xffffn}`);
+  output(ctx, ofPort(Number(value & 0xffffn)), maxBytes, isGroupBucket, false);
+}
+
+/** Output by way of a queue: a priority that holds for this output only. */
+export function enqueue(ctx: XlateContext, port: OfPort, queue: number): void {
+  const { flow } = ctx;
+  let number = port;
+  if (port === OFPP_IN_PORT) number = ofPort(flow[OF_IN_PORT]);
+  else if (port === flow[OF_IN_PORT]) return;
+  const before = flow[SKB_PRIORITY];
+  flow[SKB_PRIORITY] = queue;
+  outputNumber(ctx, number);
+  flow[SKB_PRIORITY] = before;
+}
+
+/** Which member bundle() and bundle_load() choose; OFPP_NONE when none is up. */
+export function chooseMember(
+  ctx: XlateContext,
+  action: Extract<Action, { kind: 'bundle' }>,
+): OfPort {
+  const isUp = (port: OfPort): boolean => {
+    const found = ctx.bridge.port(port);
+    return port === OFPP_LOCAL || (found?.isUp ?? false);
+  };
+  if (action.algorithm === 'active_backup') return action.members.find(isUp) ?? OFPP_NONE;
+  const hash = flowHash(ctx.flow, action.fields, action.basis);
+  consultHash(ctx, action.fields);
+  let best = -1;
+  let chosen = OFPP_NONE;
+  for (let i = 0; i < action.members.length; i++) {
+    if (!isUp(action.members[i])) continue;
+    const weight = hashTwoWords(i, hash);
+    if (weight > best) {
+      best = weight;
+      chosen = action.members[i];
+    }
+  }
+  return chosen;
+}
+
+export function bundle(
+  ctx: XlateContext,
+  action: Extract<Action, { kind: 'bundle' }>,
+  isGroupBucket: boolean,
+): void {
+  const port = chooseMember(ctx, action);
+  if (action.dst !== null) writeSubfield(ctx, action.dst, BigInt(port));
+  else output(ctx, port, 0, isGroupBucket);
 }

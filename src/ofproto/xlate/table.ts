@@ -1,21 +1,124 @@
-/** One table lookup and the actions of the rule found: the step that resubmits and patch ports repeat. */
+/** One table lookup and the actions of the rule found: the step that resubmits, gotos and patch ports repeat. */
+import type { ActionOf } from '../../flowtable/action.ts';
+import type { Rule } from '../../flowtable/rule.ts';
+import { ETH_TYPE_PROTO, FRAG_ANY, OF_IN_PORT, TP } from '../../packet/key.ts';
+import { OFPPC_NO_PACKET_IN } from '../port-flags.ts';
+import { TABLE_COUNT } from '../tables/flow-table.ts';
+import { MAX_DEPTH, MAX_RESUBMITS, type XlateContext } from './context.ts';
+import { triggerFreeze } from './freeze.ts';
 
-import { translateActions } from './actions.ts';
-import { MAX_RESUBMITS, type XlateContext } from './context.ts';
+/** False after failing the translation for one of its limits. */
+function mayGoOn(ctx: XlateContext): boolean {
+  if (ctx.error !== null) return false;
+  if (ctx.depth >= MAX_DEPTH) {
+    ctx.fail('drop_action_recursion_too_deep', `over max translation depth ${MAX_DEPTH}`);
+    return false;
+  }
+  if (ctx.resubmits >= MAX_RESUBMITS) {
+    ctx.fail('drop_action_too_many_resubmit', `over ${MAX_RESUBMITS} resubmit actions`);
+    return false;
+  }
+  return true;
+}
 
-export function translateTable(ctx: XlateContext, table: number): void {
-  if (ctx.error !== null) return;
-  if (ctx.resubmits++ >= MAX_RESUBMITS) {
-    ctx.fail('drop_action_too_many_resubmit');
+export function translateTable(
+  ctx: XlateContext,
+  table: number,
+  mayPacketIn: boolean,
+  honorMiss: boolean,
+): void {
+  if (ctx.reparse !== 'none') {
+    triggerFreeze(ctx);
     return;
   }
-  const classifier = ctx.inPort.bridge.tables[table];
-  const rule = classifier?.lookup(ctx.flow, ctx.mask) ?? null;
-  if (rule === null) {
-    ctx.drop('drop_action_of_pipeline', `${String(table).padStart(2)}. No match.`);
+  if (!mayGoOn(ctx)) return;
+  const { tableId, rule: callerRule, cookie } = ctx;
+  ctx.tableId = table;
+  const rule = lookup(ctx, mayPacketIn, honorMiss);
+  if (rule !== null) {
+    // Only going back, or staying, can go on for ever.
+    const deepens = table <= tableId && callerRule !== null ? 1 : 0;
+    const node = ctx.trace?.add('table', '', null, rule);
+    const level = node ? ctx.trace?.enter(node) : undefined;
+    ctx.resubmits++;
+    ctx.depth += deepens;
+    ctx.rule = rule;
+    ctx.cookie = rule.cookie;
+    ctx.effects.push({ kind: 'creditRule', rule });
+    ctx.steps.actions(ctx, rule.actions, false);
+    ctx.rule = callerRule;
+    ctx.cookie = cookie;
+    ctx.depth -= deepens;
+    if (level) ctx.trace?.leave(level);
+  }
+  ctx.tableId = tableId;
+}
+
+/** The rule that takes the flow; null when it is dropped. Moves ctx.tableId on where misses continue. */
+function lookup(ctx: XlateContext, mayPacketIn: boolean, honorMiss: boolean): Rule | null {
+  const { bridge, flow } = ctx;
+  let ports = 0;
+  const inPort = flow[OF_IN_PORT];
+  if (ctx.lookupPort !== null) flow[OF_IN_PORT] = ctx.lookupPort;
+  const isFragment = (flow[ETH_TYPE_PROTO] & FRAG_ANY) !== 0;
+  if (isFragment && bridge.fragments === 'drop') {
+    flow[OF_IN_PORT] = inPort;
+    ctx.lookupPort = null;
+    ctx.drop('drop_action_of_pipeline');
+    ctx.trace?.add(
+      'table',
+      `${pad(ctx.tableId)}. Packets are IP fragments and the fragment handling mode is "drop".`,
+    );
+    return null;
+  }
+  const hidesPorts = isFragment && bridge.fragments === 'normal';
+  if (hidesPorts) {
+    ports = flow[TP];
+    flow[TP] = 0;
+  }
+  let rule: Rule | null = null;
+  let missed = false;
+  for (; ctx.tableId < TABLE_COUNT; ctx.tableId++) {
+    const table = bridge.tables[ctx.tableId];
+    rule = table.lookup(flow, ctx.mask);
+    ctx.effects.push({ kind: 'creditTable', table, matched: rule !== null });
+    if (rule !== null) break;
+    missed = true;
+    if (!honorMiss || table.miss !== 'continue') break;
+  }
+  if (hidesPorts) flow[TP] = ports;
+  flow[OF_IN_PORT] = inPort;
+  ctx.lookupPort = null;
+  if (rule !== null || !missed) return rule;
+  const miss = ctx.tableId < TABLE_COUNT && honorMiss ? bridge.tables[ctx.tableId].miss : 'default';
+  if (mayPacketIn && asksController(ctx, miss)) {
+    ctx.trace?.add('table', `${pad(ctx.tableId)}. No match, and a "packet-in" is called for.`);
+    return bridge.missRule;
+  }
+  ctx.trace?.add('table', `${pad(ctx.tableId)}. No match.`);
+  ctx.drop('drop_action_of_pipeline');
+  return null;
+}
+
+const pad = (table: number): string => String(table).padStart(2);
+
+function asksController(ctx: XlateContext, miss: string): boolean {
+  if (miss === 'controller') {
+    return ctx.inPort !== null && (ctx.inPort.config & OFPPC_NO_PACKET_IN) === 0;
+  }
+  return miss === 'default' && ctx.bridge.wantsMissPacketIn;
+}
+
+/** resubmit(port,table): the port counts for the lookup only, actions see the one before. */
+export function resubmit(ctx: XlateContext, action: ActionOf<'resubmit'>): void {
+  const { flow } = ctx;
+  const inPort = flow[OF_IN_PORT];
+  const table = action.table ?? ctx.tableId;
+  if (action.port === null || action.port === 0xfff8 || action.port === inPort) {
+    ctx.steps.table(ctx, table, false, false);
     return;
   }
-  ctx.note?.(`${String(table).padStart(2)}. priority ${rule.priority}`);
-  ctx.effects.push({ kind: 'creditRule', rule });
-  translateActions(ctx, rule.actions);
+  // Actions of the rule found see the port that the frame came in on.
+  ctx.lookupPort = action.port;
+  ctx.steps.table(ctx, table, false, false);
 }

@@ -2,26 +2,38 @@
  * Translation (xlate): from a flow, through the tables of its bridge and of those that patch ports lead to,
  * to a datapath program and the bits that the answer depends on.
  *
- * Pure: it reads tables and changes nothing; what ought to happen besides is a list of effects. Flows that
- * are equal under `mask` get the same program: megaflows and revalidation rest on that, and
- * test/ofproto/unwildcard.test.ts checks it.
+ * It reads tables and changes nothing; what ought to happen besides is a list of effects. (Numbers of frozen states
+ * are given out on the way, equal ones for equal states, which nobody can tell from reading.) Flows that are equal
+ * under `mask` get the same program: megaflows and revalidation rest on that, and test/ofproto/unwildcard.test.ts
+ * checks it.
  */
 import type { DropReason } from '../../datapath/drop-reason.ts';
 import { dropIndex } from '../../datapath/drop-reason.ts';
 import { ProgramBuilder } from '../../datapath/program.ts';
+import type { Action } from '../../flowtable/action.ts';
 import {
+  ACTSET_OUTPUT,
+  DP_WORDS,
   ETH_TYPE_PROTO,
   FLOW_WORDS,
   IN_PORT,
+  OF_IN_PORT,
   PACKET_TYPE,
   RECIRC_ID,
   VLAN_CFI,
   VLAN0,
   VLAN1,
 } from '../../packet/key.ts';
+import type { Bridge } from '../bridge.ts';
+import type { BridgePort } from '../bridge-port.ts';
+import type { FrozenState } from '../recirc-table.ts';
+import { executeActionSet } from './action-set.ts';
+import { STEPS } from './actions.ts';
 import { XlateContext, XlateScratch, type XlateSource } from './context.ts';
 import type { Effect } from './effect.ts';
-import { translateTable } from './table.ts';
+import { finishFreezing } from './freeze.ts';
+import { mayReceive } from './output-port.ts';
+import type { Trace } from './trace.ts';
 
 export interface Translation {
   readonly program: Int32Array;
@@ -31,39 +43,122 @@ export interface Translation {
    */
   readonly mask: Uint32Array;
   readonly effects: readonly Effect[];
+  /** Numbers of frozen states that the program names. */
+  readonly recircIds: readonly number[];
   /** Why nothing is sent; null when something is. */
   readonly dropReason: DropReason | null;
 }
 
 const ETH_TYPE_IPV4 = 0x0800;
 const ETH_TYPE_IPV6 = 0x86dd;
+const NO_IDS: readonly number[] = [];
 
-/** `flow` has FLOW_WORDS words, of which [0, DP_WORDS) came from the datapath. `note` receives a trace. */
+/** `flow` has FLOW_WORDS words, of which [0, DP_WORDS) came from the datapath. `trace` receives the way taken. */
 export function translate(
   source: XlateSource,
   flow: Uint32Array,
-  note: ((line: string) => void) | null = null,
+  trace: Trace | null = null,
   scratch = new XlateScratch(),
 ): Translation {
   const port = source.portByNo(flow[IN_PORT]);
-  if (port === null) {
-    const mask = new Uint32Array(FLOW_WORDS);
-    finishMask(flow, mask);
-    const builder = new ProgramBuilder();
-    builder.drop(dropIndex('datapath_drop_invalid_port'));
-    return {
-      program: builder.take(),
-      mask,
-      effects: [],
-      dropReason: 'datapath_drop_invalid_port',
-    };
+  if (flow[RECIRC_ID] !== 0) {
+    const state = source.thaw(flow[RECIRC_ID]);
+    if (state === null) return dropped(flow, 'drop_action_no_recirculation_context');
+    return resume(source, flow, state, trace, scratch);
   }
-  const ctx = new XlateContext(source, flow, port, translateTable, note, scratch);
-  note?.(`bridge("${port.bridge.name}")`);
-  translateTable(ctx, 0);
+  if (port === null) return dropped(flow, 'datapath_drop_invalid_port');
+  const ctx = new XlateContext(source, STEPS, flow, port.bridge, port, trace, scratch, false);
+  const node = trace?.add('bridge', `bridge("${port.bridge.name}")`);
+  const level = node ? trace?.enter(node) : undefined;
+  if (mayReceive(port)) {
+    STEPS.table(ctx, 0, true, true);
+    end(ctx);
+  } else ctx.drop('drop_port_receive_disabled');
+  if (level) trace?.leave(level);
+  return finish(ctx, flow);
+}
+
+/** Translation of a packet-out: its own actions, from any port or none. Nothing is cached of it. */
+export function translatePacketOut(
+  source: XlateSource,
+  flow: Uint32Array,
+  bridge: Bridge,
+  inPort: BridgePort | null,
+  actions: readonly Action[],
+  trace: Trace | null = null,
+  scratch = new XlateScratch(),
+): Translation {
+  const inNumber = flow[OF_IN_PORT];
+  const ctx = new XlateContext(source, STEPS, flow, bridge, inPort, trace, scratch, true);
+  if (inPort === null) ctx.flow[OF_IN_PORT] = inNumber;
+  const node = trace?.add('bridge', `bridge("${bridge.name}")`);
+  const level = node ? trace?.enter(node) : undefined;
+  STEPS.actions(ctx, actions, false);
+  end(ctx);
+  if (level) trace?.leave(level);
+  return finish(ctx, flow);
+}
+
+/** Goes on with a frozen translation: by the frame coming back, or by a controller's resume. */
+export function resume(
+  source: XlateSource,
+  flow: Uint32Array,
+  state: FrozenState,
+  trace: Trace | null = null,
+  scratch = new XlateScratch(),
+): Translation {
+  const pipeline = flow.slice();
+  pipeline.fill(0, DP_WORDS);
+  for (let i = 0; i < state.words.length; i++) pipeline[state.words[i]] = state.values[i];
+  const inPort = state.bridge.port(pipeline[OF_IN_PORT] as never);
+  const ctx = new XlateContext(source, STEPS, pipeline, state.bridge, null, trace, scratch, false);
+  ctx.inPort = inPort;
+  ctx.flow[ACTSET_OUTPUT] = pipeline[ACTSET_OUTPUT];
+  ctx.tableId = state.tableId;
+  ctx.cookie = state.cookie;
+  ctx.stack = state.stack.slice();
+  for (const { bits } of state.stack) ctx.stackBytes += Math.ceil(bits / 8);
+  ctx.actionSet = state.actionSet.slice();
+  ctx.actionSetHasGroup = state.actionSet.some((a) => a.kind === 'group');
+  ctx.conntracked = state.conntracked;
+  trace?.add('thaw', `Resuming from table ${state.tableId}`);
+  if (state.segments.length === 0 && state.packetIn === null) {
+    // Frozen in front of a lookup.
+    STEPS.table(ctx, state.tableId, true, true);
+  }
+  for (let i = 0; i < state.segments.length; i++) {
+    const segment = state.segments[i];
+    ctx.tableId = segment.tableId;
+    ctx.rule = segment.rule;
+    ctx.cookie = segment.rule?.cookie ?? state.cookie;
+    STEPS.actions(ctx, segment.actions, false);
+    if (!ctx.exit) continue;
+    if (ctx.freezing) ctx.frozen.push(...state.segments.slice(i + 1));
+    break;
+  }
+  end(ctx);
+  return finish(ctx, flow);
+}
+
+/** The end of the pipeline: the action set, or the recirculation in front of what is left. */
+function end(ctx: XlateContext): void {
+  if (!ctx.freezing) executeActionSet(ctx);
+  if (ctx.freezing) finishFreezing(ctx);
+}
+
+function finish(ctx: XlateContext, flow: Uint32Array): Translation {
   const { program, dropReason } = ctx.finish();
   finishMask(flow, ctx.mask);
-  return { program, mask: ctx.mask, effects: ctx.effects, dropReason };
+  const recircIds = ctx.recircIds.length > 0 ? ctx.recircIds : NO_IDS;
+  return { program, mask: ctx.mask, effects: ctx.effects, recircIds, dropReason };
+}
+
+function dropped(flow: Uint32Array, dropReason: DropReason): Translation {
+  const mask = new Uint32Array(FLOW_WORDS);
+  finishMask(flow, mask);
+  const builder = new ProgramBuilder();
+  builder.drop(dropIndex(dropReason));
+  return { program: builder.take(), mask, effects: [], recircIds: NO_IDS, dropReason };
 }
 
 /** Bits that always count, as Open vSwitch has them: a datapath flow cannot be written down without them. */

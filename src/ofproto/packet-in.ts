@@ -1,0 +1,88 @@
+/** From a frame that the datapath handed up for the controllers to the packet-in that its bridge tells of. */
+import type { Upcall } from '../datapath/datapath.ts';
+import { PacketInFlag } from '../datapath/program.ts';
+import { matchOf } from '../flowtable/match.ts';
+import {
+  CT_STATE,
+  CT_TP,
+  DP_WORDS,
+  FLOW_WORDS,
+  METADATA,
+  OF_IN_PORT,
+  PKT_MARK,
+  REG,
+  TUN_ID,
+} from '../packet/key.ts';
+import type { PacketInReason } from './model.ts';
+import type { FrozenPacketIn, FrozenState, RecircTable } from './recirc-table.ts';
+
+const REASONS: Readonly<Record<FrozenPacketIn['reason'], PacketInReason>> = {
+  no_match: 'noMatch',
+  action: 'action',
+  invalid_ttl: 'invalidTtl',
+  action_set: 'actionSet',
+  group: 'group',
+  packet_out: 'packetOut',
+  explicit_miss: 'explicitMiss',
+  implicit_miss: 'implicitMiss',
+};
+
+const REG_WORDS = 16;
+
+/** The metadata of a frozen translation as a dense flow; `key` is the frame's (DP_WORDS words). */
+function thawed(state: FrozenState, key: Uint32Array): Uint32Array {
+  const flow = new Uint32Array(FLOW_WORDS);
+  for (let w = 0; w < DP_WORDS; w++) flow[w] = key[w];
+  for (let i = 0; i < state.words.length; i++) flow[state.words[i]] = state.values[i];
+  return flow;
+}
+
+/** Tells the bridge's listener. False when the state is gone, or is none for a packet-in. */
+export function packetInOf(recirc: RecircTable, upcall: Upcall): boolean {
+  const [flags, , id] = upcall.cookie;
+  const state = recirc.find(id);
+  if (state === null || state.packetIn === null) return false;
+  if ((flags & PacketInFlag.DONT_SEND) !== 0) return true;
+  const { packetIn, bridge } = state;
+  const flow = thawed(state, upcall.key);
+  const mask = new Uint32Array(FLOW_WORDS);
+  mask[OF_IN_PORT] = 0xffffffff;
+  // Of the rest only what is other than 0 is told.
+  const tell = (from: number, to: number): void => {
+    for (let w = from; w < to; w++) if (flow[w] !== 0) mask[w] = 0xffffffff;
+  };
+  tell(PKT_MARK, PKT_MARK + 1);
+  tell(CT_STATE, CT_TP);
+  tell(TUN_ID, DP_WORDS);
+  tell(REG, REG + REG_WORDS);
+  if (flow[METADATA] !== 0 || flow[METADATA + 1] !== 0)
+    mask.fill(0xffffffff, METADATA, METADATA + 2);
+  bridge.listener.packetIn({
+    reason: REASONS[packetIn.reason],
+    tableId: state.tableId,
+    cookie: state.cookie,
+    match: matchOf(flow, mask, FLOW_WORDS),
+    frame: upcall.frame.slice(0, upcall.frameBytes),
+    maxBytes: packetIn.maxBytes,
+    controllerId: packetIn.controllerId,
+    userdata: packetIn.userdata,
+    continuation: packetIn.pause ? continuationOf(id, upcall.key[0]) : null,
+  });
+  return true;
+}
+
+/** A continuation: number of the state, and the datapath port that the frame came from. */
+function continuationOf(id: number, inPort: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, id);
+  view.setUint32(4, inPort);
+  return bytes;
+}
+
+/** What a continuation names; null for one that is not ours. */
+export function continuation(bytes: Uint8Array): { id: number; inPort: number } | null {
+  if (bytes.length !== 8) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, 8);
+  return { id: view.getUint32(0), inPort: view.getUint32(4) };
+}

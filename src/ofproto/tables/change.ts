@@ -1,0 +1,88 @@
+/**
+ * A change of tables under way: done at once, told only when it is committed, undone step by step when it is reverted.
+ * A bundle begins its messages one after the other and then commits or reverts all; nothing looks at the tables in
+ * between, since all of it happens in one turn of the event loop.
+ */
+import type { Rule } from '../../flowtable/rule.ts';
+import type { Bridge } from '../bridge.ts';
+import type { Origin } from '../events.ts';
+import type { FlowRemovedReason, OfError } from '../model.ts';
+
+export const isError = (result: object | null): result is OfError =>
+  result !== null && 'error' in result;
+
+export class Change {
+  readonly bridge: Bridge;
+  readonly origin: Origin;
+  private readonly undo: (() => void)[] = [];
+  private readonly events: (() => void)[] = [];
+
+  constructor(bridge: Bridge, origin: Origin) {
+    this.bridge = bridge;
+    this.origin = origin;
+  }
+
+  /** Registers how to undo what was just done. */
+  onRevert(undo: () => void): void {
+    this.undo.push(undo);
+  }
+  /** Registers what is to happen when the change has become final. */
+  onCommit(event: () => void): void {
+    this.events.push(event);
+  }
+
+  commit(): void {
+    for (const event of this.events) event();
+    if (this.undo.length > 0) this.bridge.tablesChanged();
+  }
+
+  revert(): void {
+    for (const undo of this.undo.reverse()) undo();
+  }
+
+  /** Puts a rule into its table, in place of one of the same match and priority, which it may succeed. */
+  insert(rule: Rule, event: 'added' | 'modified'): void {
+    const { bridge } = this;
+    const table = bridge.tables[rule.tableId];
+    const old = table.insert(rule);
+    bridge.ruleIn(rule);
+    if (old !== null) bridge.ruleOut(old);
+    this.onRevert(() => {
+      if (old !== null) table.insert(old);
+      else table.remove(rule);
+      bridge.ruleOut(rule);
+      if (old !== null) bridge.ruleIn(old);
+    });
+    const sameActions = old !== null && old.actions === rule.actions;
+    if (event === 'modified' && sameActions && old.cookie === rule.cookie) return;
+    this.onCommit(() =>
+      bridge.listener.flowChanged({
+        event,
+        rule,
+        reason: null,
+        oldActions: old === null || sameActions ? null : old.actions,
+        origin: this.origin,
+      }),
+    );
+  }
+
+  remove(rule: Rule, reason: FlowRemovedReason): void {
+    const { bridge } = this;
+    const table = bridge.tables[rule.tableId];
+    if (!table.remove(rule)) return;
+    bridge.ruleOut(rule);
+    this.onRevert(() => {
+      table.insert(rule);
+      bridge.ruleIn(rule);
+    });
+    this.onCommit(() => bridge.tellRemoved(rule, reason, this.origin));
+    for (const action of rule.actions) {
+      if (action.kind !== 'learn' || !action.deleteLearned) continue;
+      if (bridge.learnCount(action.table, action.cookie) > 0) continue;
+      // The last flow that learned these is gone, and they with it.
+      for (const learned of bridge.tables[action.table]?.entries() ?? []) {
+        if (learned.cookie === action.cookie && !learned.isHidden) this.remove(learned, 'delete');
+      }
+    }
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * One OpenFlow table of a bridge: its classifier, its limits and what it counts. Table 254 is the switch's own
+ * and table 255 means all.
+ */
+import type { Subfield } from '../../flowtable/action.ts';
+import type { Classifier } from '../../flowtable/classifier.ts';
+import type { Match } from '../../flowtable/match.ts';
+import type { Rule } from '../../flowtable/rule.ts';
+import { type PrefixField, TupleSpaceClassifier } from '../../flowtable/tuple-space.ts';
+
+/** Tables that users see. */
+export const TABLE_COUNT = 254;
+export const TABLE_INTERNAL = 254;
+
+/** What a miss does (OFPTC11_TABLE_MISS_*); `default` is up to the version of the controllers. */
+export type TableMiss = 'default' | 'controller' | 'continue' | 'drop';
+
+export interface FlowTableSettings {
+  /** Null for none. */
+  readonly name: string | null;
+  /** Null for no limit. */
+  readonly flowLimit: number | null;
+  /** What happens at the limit. */
+  readonly overflow: 'refuse' | 'evict';
+  /** Fields that make eviction fair: flows equal in all of them are a group, and the largest group loses one. */
+  readonly groups: readonly Subfield[];
+  readonly prefixes: readonly PrefixField[] | null;
+}
+
+export const DEFAULT_TABLE: FlowTableSettings = {
+  name: null,
+  flowLimit: null,
+  overflow: 'refuse',
+  groups: [],
+  prefixes: null,
+};
+
+export class FlowTable {
+  readonly id: number;
+  settings: FlowTableSettings = DEFAULT_TABLE;
+  miss: TableMiss = 'default';
+  /** OFPTC14_EVICTION and OFPTC14_VACANCY_EVENTS as a table-mod asked for. */
+  evictionByController = false;
+  vacancy: { readonly downPercent: number; readonly upPercent: number } | null = null;
+  /** Lookups that found a rule, and that did not. */
+  matched = 0;
+  missed = 0;
+  private classifier: Classifier<Rule>;
+
+  constructor(id: number) {
+    this.id = id;
+    this.classifier = new TupleSpaceClassifier<Rule>();
+  }
+
+  configure(settings: FlowTableSettings): void {
+    const before = this.settings.prefixes;
+    this.settings = settings;
+    if (JSON.stringify(before) === JSON.stringify(settings.prefixes)) return;
+    const rules = this.classifier.entries();
+    this.classifier = new TupleSpaceClassifier<Rule>(settings.prefixes ?? undefined);
+    for (const rule of rules) this.classifier.insert(rule);
+  }
+
+  /** Flows, hidden ones as well. */
+  get size(): number {
+    return this.classifier.size;
+  }
+  get isEvicting(): boolean {
+    return this.settings.overflow === 'evict' || this.evictionByController;
+  }
+
+  lookup(flow: Uint32Array, mask: Uint32Array | null): Rule | null {
+    return this.classifier.size === 0 ? null : this.classifier.lookup(flow, mask);
+  }
+  find(match: Match, priority: number): Rule | null {
+    return this.classifier.find(match, priority);
+  }
+  overlaps(match: Match, priority: number): boolean {
+    return this.classifier.overlaps(match, priority);
+  }
+  /** By priority, highest first. */
+  entries(): Rule[] {
+    return this.classifier.entries();
+  }
+  /** Loose match; hidden ones too. */
+  within(match: Match): Rule[] {
+    return this.classifier.within(match);
+  }
+  /** Returns the rule that it displaces. */
+  insert(rule: Rule): Rule | null {
+    const old = this.classifier.insert(rule);
+    if (old !== null) old.isRemoved = true;
+    rule.isRemoved = false;
+    return old;
+  }
+  remove(rule: Rule): boolean {
+    rule.isRemoved = true;
+    return this.classifier.remove(rule);
+  }
+}

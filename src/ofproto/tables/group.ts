@@ -1,0 +1,104 @@
+/**
+ * A group: buckets of actions and how one or more of them are chosen (OpenFlow 1.3.5, 5.6). Counters belong to
+ * the group and to its buckets by their ids.
+ *
+ * A select group chooses by a hash. With `dp_hash` the datapath computes it, and each of 16 to 256 hash values
+ * stands for a bucket, shared out by weight with Webster's method of seats, so that a megaflow needs only the
+ * few bits of the hash that choose.
+ */
+import { HashKind } from '../../datapath/program.ts';
+import type { Bucket, GroupType, SelectionMethod } from '../model.ts';
+
+export interface GroupBucket extends Bucket {
+  readonly stats: { packets: number; bytes: number };
+}
+
+export interface DpHash {
+  /** HashKind of the datapath's HASH operation. */
+  readonly kind: number;
+  readonly basis: number;
+  /** Number of hash values less one: the bits that choose. */
+  readonly mask: number;
+  /** The bucket of each hash value. */
+  readonly buckets: readonly GroupBucket[];
+}
+
+const MIN_HASHES = 16;
+const MAX_HASHES = 256;
+/** Most hash values while nobody asked for dp_hash by name. */
+const MAX_DEFAULT_HASHES = 64;
+
+export class Group {
+  readonly id: number;
+  readonly type: GroupType;
+  readonly buckets: readonly GroupBucket[];
+  readonly selection: SelectionMethod | null;
+  readonly createdMs: number;
+  readonly stats: { packets: number; bytes: number };
+  /** Null when the group chooses by another method. */
+  readonly dpHash: DpHash | null;
+
+  constructor(
+    id: number,
+    type: GroupType,
+    buckets: readonly GroupBucket[],
+    selection: SelectionMethod | null,
+    createdMs: number,
+    stats = { packets: 0, bytes: 0 },
+  ) {
+    this.id = id;
+    this.type = type;
+    this.buckets = buckets;
+    this.selection = selection;
+    this.createdMs = createdMs;
+    this.stats = stats;
+    this.dpHash = type === 'select' ? dpHashOf(buckets, selection) : null;
+  }
+}
+
+export const hasLiveness = (bucket: Bucket): boolean =>
+  bucket.watchPort !== null || bucket.watchGroup !== null;
+
+function dpHashOf(
+  buckets: readonly GroupBucket[],
+  selection: SelectionMethod | null,
+): DpHash | null {
+  const method = selection?.method ?? '';
+  if (method === 'hash') return null;
+  const shared = shareOut(buckets, method === '' ? MAX_DEFAULT_HASHES : MAX_HASHES);
+  if (shared === null) return null;
+  if (method === '' || selection === null) {
+    return { kind: HashKind.SYM_L4, basis: 0, mask: shared.length - 1, buckets: shared };
+  }
+  const kind = Number((selection.param >> 32n) & 0xffffffffn);
+  return {
+    kind: kind === HashKind.SYM_L4 ? HashKind.SYM_L4 : HashKind.L4,
+    basis: Number(selection.param & 0xffffffffn),
+    mask: shared.length - 1,
+    buckets: shared,
+  };
+}
+
+/** Hash values for buckets by weight; null when that would need more than `most`. */
+function shareOut(buckets: readonly GroupBucket[], most: number): GroupBucket[] | null {
+  let total = 0;
+  let least = Number.POSITIVE_INFINITY;
+  for (const { weight } of buckets) {
+    total += weight;
+    if (weight > 0 && weight < least) least = weight;
+  }
+  if (total === 0) return null;
+  let hashes = MIN_HASHES;
+  while (hashes < Math.ceil(total / least)) hashes *= 2;
+  if (hashes > most) return null;
+  const seats = buckets.map((bucket) => ({ bucket, divisor: 1, value: bucket.weight }));
+  const shared: GroupBucket[] = [];
+  for (let h = 0; h < hashes; h++) {
+    let winner = seats[0];
+    for (const seat of seats) if (seat.value > winner.value) winner = seat;
+    winner.divisor += 2;
+    winner.value = winner.bucket.weight / winner.divisor;
+    shared.push(winner.bucket);
+  }
+  return shared;
+}

@@ -1,0 +1,85 @@
+/**
+ * Freezing: a translation that cannot go on without reading the frame again stops here. What is left of each list of
+ * actions is collected on the way out, interned as a state, and the program ends in a recirculation with its number.
+ */
+import type { Action } from '../../flowtable/action.ts';
+import { DP_WORDS, FLOW_WORDS, TUN_ID } from '../../packet/key.ts';
+import type { FrozenPacketIn, FrozenState } from '../recirc-table.ts';
+import type { XlateContext } from './context.ts';
+
+/** First of the words that are not read from the frame itself. */
+const PIPELINE_WORDS = DP_WORDS;
+
+/** Ends the lists of actions under way; callers collect what they have left with `keepRest`. */
+export function triggerFreeze(ctx: XlateContext): void {
+  ctx.exit = true;
+  ctx.freezing = true;
+}
+
+/** Keeps the actions from `from` on, innermost list first. */
+export function keepRest(ctx: XlateContext, actions: readonly Action[], from: number): void {
+  if (from >= actions.length) return;
+  ctx.frozen.push({ tableId: ctx.tableId, rule: ctx.rule, actions: actions.slice(from) });
+}
+
+export function stateOf(ctx: XlateContext, packetIn: FrozenPacketIn | null): FrozenState {
+  const { flow, arrived } = ctx;
+  const words: number[] = [];
+  const values: number[] = [];
+  // Tunnel fields that the pipeline set are not in the frame's key; the others are.
+  for (let w = TUN_ID; w < DP_WORDS; w++) {
+    if (flow[w] === arrived[w]) continue;
+    words.push(w);
+    values.push(flow[w]);
+  }
+  for (let w = PIPELINE_WORDS; w < FLOW_WORDS; w++) {
+    if (flow[w] === 0) continue;
+    words.push(w);
+    values.push(flow[w]);
+  }
+  return {
+    bridge: ctx.bridge,
+    tableId: ctx.tableId,
+    cookie: ctx.cookie,
+    words,
+    values,
+    stack: ctx.stack.slice(),
+    actionSet: ctx.actionSet.slice(),
+    segments: packetIn === null || packetIn.pause ? ctx.frozen : [],
+    conntracked: ctx.conntracked,
+    packetIn,
+  };
+}
+
+/** Interns a state; 0 after failing the translation. */
+export function freezeState(ctx: XlateContext, state: FrozenState): number {
+  const id = ctx.source.freeze(state);
+  if (id === 0) ctx.fail('drop_action_no_recirculation_context', 'no recirculation id left');
+  else if (!ctx.recircIds.includes(id)) ctx.recircIds.push(id);
+  return id;
+}
+
+/** Writes the recirculation and goes back to the state of not freezing. */
+export function finishFreezing(ctx: XlateContext): void {
+  ctx.commit();
+  const { pause } = ctx;
+  if (pause !== null) {
+    ctx.pause = null;
+    ctx.steps.pause(ctx, pause);
+  } else {
+    const id = freezeState(ctx, stateOf(ctx, null));
+    if (id !== 0) {
+      if (ctx.freezeHash !== null) ctx.program.hash(ctx.freezeHash.kind, ctx.freezeHash.basis);
+      ctx.program.recirc(id);
+      ctx.checkSize();
+    }
+  }
+  cancelFreezing(ctx);
+}
+
+export function cancelFreezing(ctx: XlateContext): void {
+  ctx.exit = false;
+  ctx.freezing = false;
+  ctx.frozen = [];
+  ctx.freezeHash = null;
+}

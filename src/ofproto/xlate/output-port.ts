@@ -1,0 +1,79 @@
+/**
+ * Output to one port. A real port is one action; a patch port means that translation goes on in the peer's bridge, as
+ * if the frame had come in there, so that the datapath knows real ports only.
+ */
+import { OFPP_UNSET } from '../../flowtable/of-port.ts';
+import { ACTSET_OUTPUT, METADATA, OF_IN_PORT, REG, TUN_ID } from '../../packet/key.ts';
+import type { BridgePort } from '../bridge-port.ts';
+import { OFPPC_NO_FWD, OFPPC_NO_RECV, OFPPC_PORT_DOWN } from '../port-flags.ts';
+import { MAX_DEPTH, type XlateContext } from './context.ts';
+import { finishFreezing } from './freeze.ts';
+
+/** reg0..reg15; with the two words of metadata they are private to a bridge. */
+const REG_WORDS = 16;
+/** Words of the tunnel that a frame came through: TUN_ID up to the end of the datapath's words. */
+const TUN_WORDS_END = METADATA - 1;
+
+/** `compared`: the tags wanted were derived from more than one tag, see XlateContext.commit. */
+export function outputPort(ctx: XlateContext, port: BridgePort, compared = false): void {
+  if ((port.config & (OFPPC_NO_FWD | OFPPC_PORT_DOWN)) !== 0) {
+    ctx.drop('drop_action_forwarding_disabled', 'OFPPC_NO_FWD set, skipping output');
+  } else if (port.portNo !== null) ctx.outputTo(port.portNo, compared);
+  else if (port.patchPeer !== null) enterPeer(ctx, port);
+  else ctx.drop('drop_action_of_pipeline', 'output to a port without device, dropping');
+}
+
+/** False when frames from the port are ignored. */
+export const mayReceive = (port: BridgePort): boolean =>
+  (port.config & (OFPPC_NO_RECV | OFPPC_PORT_DOWN)) === 0;
+
+function enterPeer(ctx: XlateContext, port: BridgePort): void {
+  const peer = ctx.source.peerOf(port);
+  if (peer === null) {
+    ctx.drop('drop_action_bridge_not_found', 'Nonexistent patch port peer, dropping');
+    return;
+  }
+  if (ctx.depth >= MAX_DEPTH) {
+    ctx.fail('drop_action_recursion_too_deep', `over max translation depth ${MAX_DEPTH}`);
+    return;
+  }
+  ctx.effects.push({ kind: 'creditPatch', from: port, to: peer });
+  const saved = ctx.save();
+  const { bridge, inPort, tableId, rule, cookie, stack, stackBytes, flow } = ctx;
+  const { actionSet, actionSetHasGroup, isInActionSet, isInGroup } = ctx;
+  ctx.bridge = peer.bridge;
+  ctx.inPort = peer;
+  ctx.stack = [];
+  ctx.stackBytes = 0;
+  ctx.actionSet = [];
+  ctx.actionSetHasGroup = false;
+  ctx.isInActionSet = false;
+  ctx.isInGroup = false;
+  ctx.conntracked = false;
+  flow[OF_IN_PORT] = peer.ofPort;
+  flow[ACTSET_OUTPUT] = OFPP_UNSET;
+  flow.fill(0, METADATA, METADATA + 2);
+  flow.fill(0, REG, REG + REG_WORDS);
+  flow.fill(0, TUN_ID, TUN_WORDS_END);
+  const node = ctx.trace?.add('bridge', `bridge("${peer.bridge.name}")`);
+  const level = node ? ctx.trace?.enter(node) : undefined;
+  ctx.depth++;
+  ctx.tableId = 0;
+  if (mayReceive(peer)) {
+    ctx.steps.table(ctx, 0, true, true);
+    if (!ctx.freezing) ctx.steps.actionSet(ctx);
+    if (ctx.freezing) finishFreezing(ctx);
+  }
+  ctx.depth--;
+  if (level) ctx.trace?.leave(level);
+  Object.assign(ctx, { bridge, inPort, tableId, rule, cookie, stack, stackBytes });
+  Object.assign(ctx, { actionSet, actionSetHasGroup, isInActionSet, isInGroup });
+  ctx.restore(saved);
+  // The end of the other bridge's lists is not the end of this one's.
+  ctx.exit = false;
+  ctx.error = isLimit(ctx) ? ctx.error : null;
+}
+
+/** Errors of a peer stay its own, but limits of the whole translation end it. */
+const isLimit = (ctx: XlateContext): boolean =>
+  ctx.error === 'drop_action_too_many_resubmit' || ctx.error === 'drop_action_recursion_too_deep';

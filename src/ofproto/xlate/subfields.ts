@@ -1,0 +1,166 @@
+/**
+ * Reading and writing fields and parts of fields in the flow of a translation, with what that consults.
+ *
+ * Where a value comes from counts as consulted, and so does what is overwritten: whether the frame has to be rewritten
+ * depends on what it has. A field whose header the flow does not have is neither read nor written.
+ */
+import type { Subfield } from '../../flowtable/action.ts';
+import { type Field, fullMask, readField, writeField } from '../../packet/fields.ts';
+import {
+  ETH_TYPE_PROTO,
+  FLOW_WORDS,
+  FRAG_LATER,
+  OF_IN_PORT,
+  TP,
+  VLAN_CFI,
+  VLAN0,
+} from '../../packet/key.ts';
+import type { XlateContext } from './context.ts';
+import { isMpls } from './mpls-flow.ts';
+
+const IPV4 = 0x0800;
+const IPV6 = 0x86dd;
+
+export const ethTypeOf = (flow: Uint32Array): number => flow[ETH_TYPE_PROTO] >>> 16;
+
+export function isIp(flow: Uint32Array): boolean {
+  const type = ethTypeOf(flow);
+  return type === IPV4 || type === IPV6;
+}
+
+/** Adds bits of a word to what was consulted. */
+export function consult(ctx: XlateContext, word: number, bits: number): void {
+  if (word === VLAN0) ctx.vlans.consult(0, bits);
+  else ctx.mask[word] |= bits;
+}
+
+/** Notes that the transport protocol was looked at, and tells it; -1 where there is no transport header. */
+export function consultProtocol(ctx: XlateContext): number {
+  const { flow } = ctx;
+  // Fragment bits are always exact.
+  if (!isIp(flow) || (flow[ETH_TYPE_PROTO] & FRAG_LATER) !== 0) return -1;
+  ctx.mask[ETH_TYPE_PROTO] |= 0xff00;
+  return (flow[ETH_TYPE_PROTO] >>> 8) & 0xff;
+}
+
+/** True when the flow has the header that the field is in; what was looked at to know is consulted. */
+export function hasField(ctx: XlateContext, field: Field): boolean {
+  const { flow } = ctx;
+  if (field.at < 0) return false;
+  switch (field.prerequisite) {
+    case 'none':
+    case 'ethernet':
+    case 'ct':
+      return true;
+    case 'vlan':
+      ctx.vlans.consult(0, VLAN_CFI);
+      return (flow[VLAN0] & VLAN_CFI) !== 0;
+    case 'mpls':
+      return isMpls(flow);
+    case 'ipv4':
+      return ethTypeOf(flow) === IPV4;
+    case 'ipv6':
+      return ethTypeOf(flow) === IPV6;
+    case 'ip':
+      return isIp(flow);
+    case 'arp':
+      return ethTypeOf(flow) === 0x0806 || ethTypeOf(flow) === 0x8035;
+    case 'nsh':
+      return false;
+    case 'tcp':
+      return consultProtocol(ctx) === 6;
+    case 'udp':
+      return consultProtocol(ctx) === 17;
+    case 'sctp':
+      return consultProtocol(ctx) === 132;
+    case 'icmpv4':
+      return ethTypeOf(flow) === IPV4 && consultProtocol(ctx) === 1;
+    case 'icmpv6':
+      return ethTypeOf(flow) === IPV6 && consultProtocol(ctx) === 58;
+    default: {
+      if (ethTypeOf(flow) !== IPV6 || consultProtocol(ctx) !== 58) return false;
+      ctx.mask[TP] = 0xffffffff;
+      const type = flow[TP] >>> 16;
+      if ((flow[TP] & 0xffff) !== 0) return false;
+      if (field.prerequisite === 'nd solicit') return type === 135;
+      if (field.prerequisite === 'nd advert') return type === 136;
+      return type === 135 || type === 136;
+    }
+  }
+}
+
+/** Words, values and bits of a value in a field. */
+export interface FieldWrite {
+  readonly words: readonly number[];
+  readonly values: readonly number[];
+  readonly masks: readonly number[];
+}
+
+const scratchValue = new Uint32Array(FLOW_WORDS);
+const scratchMask = new Uint32Array(FLOW_WORDS);
+
+/** What writing `value` under `mask` into `field` means for the words of a flow. */
+export function fieldWrite(field: Field, value: bigint, mask: bigint): FieldWrite {
+  writeField(scratchValue, field, value & mask);
+  writeField(scratchMask, field, mask);
+  const words: number[] = [];
+  const values: number[] = [];
+  const masks: number[] = [];
+  for (let w = field.at >>> 5; w <= (field.at + field.bits - 1) >>> 5; w++) {
+    if (scratchMask[w] !== 0) {
+      words.push(w);
+      values.push(scratchValue[w]);
+      masks.push(scratchMask[w]);
+    }
+    scratchValue[w] = 0;
+    scratchMask[w] = 0;
+  }
+  return { words, values, masks };
+}
+
+/** Names of VLAN fields whose writing makes a frame without a tag have one. */
+const MAKES_TAG: ReadonlySet<string> = new Set(['vlan_vid', 'dl_vlan', 'dl_vlan_pcp']);
+
+/** Writes into the flow; what is overwritten is consulted. */
+export function applyWrite(ctx: XlateContext, field: Field, write: FieldWrite): void {
+  const { flow } = ctx;
+  for (let i = 0; i < write.words.length; i++) {
+    const w = write.words[i];
+    const m = write.masks[i];
+    if (w === VLAN0) {
+      const present = MAKES_TAG.has(field.name) ? VLAN_CFI : 0;
+      ctx.vlans.consult(0, m | VLAN_CFI);
+      flow[w] = ((flow[w] & ~m) | write.values[i] | present) >>> 0;
+      ctx.vlans.adoptOuter();
+      continue;
+    }
+    ctx.mask[w] |= m;
+    flow[w] = ((flow[w] & ~m) | write.values[i]) >>> 0;
+    // Ports are kept in their 16-bit form.
+    if (w === OF_IN_PORT) flow[w] &= 0xffff;
+  }
+}
+
+export const onesOf = (bits: number): bigint => (1n << BigInt(bits)) - 1n;
+
+/** Reads a subfield, consulting it. */
+export function readSubfield(ctx: XlateContext, sub: Subfield): bigint {
+  const { field } = sub;
+  if (field.at < 0) return 0n;
+  consultSubfield(ctx, sub);
+  return (readField(ctx.flow, field) >> BigInt(sub.offset)) & onesOf(sub.bits);
+}
+
+function consultSubfield(ctx: XlateContext, sub: Subfield): void {
+  const bits = (onesOf(sub.bits) << BigInt(sub.offset)) & fullMask(sub.field);
+  const { words, masks } = fieldWrite(sub.field, 0n, bits);
+  for (let i = 0; i < words.length; i++) consult(ctx, words[i], masks[i]);
+}
+
+/** Writes a subfield if the flow has the field. */
+export function writeSubfield(ctx: XlateContext, sub: Subfield, value: bigint): void {
+  if (sub.field.at < 0) return;
+  const shift = BigInt(sub.offset);
+  const mask = (onesOf(sub.bits) << shift) & fullMask(sub.field);
+  applyWrite(ctx, sub.field, fieldWrite(sub.field, value << shift, mask));
+}
