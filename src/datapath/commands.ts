@@ -62,6 +62,8 @@ export interface WorkerStart {
   regionBytes: number;
   /** Salt of the megaflow hash. */
   seed: number;
+  /** Whether hot masks get code of their own. */
+  generateCode: boolean;
   /** performance.timeOrigin of the main thread: both threads' monotonic times then agree. */
   timeOriginMs: number;
 }

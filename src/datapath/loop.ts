@@ -113,6 +113,7 @@ export class Loop {
   }
 
   private wait(): void {
+    if (this.look()) return;
     if (this.spinUs > 0 && this.spin()) return;
     let timeoutMs = -1;
     if (this.undrained.length > 0) {
@@ -130,10 +131,28 @@ export class Loop {
     this.commands.setSleeping(false);
   }
 
+  /**
+   * Looks into the rings of ports that had frames lately, without a system call: what was just sent is often answered
+   * within the send, by the stack of a neighbouring namespace (a ping saves two waits of four). True when one has frames.
+   */
+  private look(): boolean {
+    const ports = this.undrained;
+    let found = false;
+    for (let i = 0; i < ports.length; i++) {
+      const port = ports[i];
+      if (this.isActive[port.portNo] === 0 && port.hasFrame()) {
+        this.activate(port);
+        found = true;
+      }
+    }
+    return found;
+  }
+
   /** Looks again and again for spinUs. True when there is something to do. */
   private spin(): boolean {
     const until = this.nowMs() + this.spinUs / 1000;
     do {
+      if (this.look()) return true;
       const ready = this.epoll.wait(0);
       if (ready > 0) {
         this.admit(ready);

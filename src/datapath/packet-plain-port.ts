@@ -136,6 +136,10 @@ export class PacketPlainPort implements DevicePort {
     this.queue.close();
   }
 
+  hasFrame(): boolean {
+    return false;
+  }
+
   onDeviceError(): boolean {
     takeSocketError(this.fd);
     return true;

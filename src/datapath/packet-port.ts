@@ -185,6 +185,10 @@ export class PacketPort implements DevicePort {
     this.region.unmapRing(this.ring, this.ringBytes);
   }
 
+  hasFrame(): boolean {
+    return (this.status(this.ring + this.next) & STATUS_USER) !== 0;
+  }
+
   /** ENETDOWN when the interface went down or away: nothing comes until it is up, and that needs no polling. */
   onDeviceError(): boolean {
     takeSocketError(this.fd);

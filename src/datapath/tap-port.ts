@@ -129,6 +129,10 @@ export class TapPort implements DevicePort {
     this.region.free(this.iovecs);
   }
 
+  hasFrame(): boolean {
+    return false;
+  }
+
   /** The device was deleted under its descriptor (EBADFD from then on): nothing will come any more. */
   onDeviceError(): boolean {
     return false;

@@ -63,6 +63,8 @@ export interface WorkerDatapathOptions {
   onCrash: (error: Error) => void;
   /** Salt of the megaflow hash, from the seeded source of randomness. */
   seed: number;
+  /** False keeps to the plain search of megaflows (no code is made from masks). True by default. */
+  generateCode?: boolean;
   /** The worker's bundle; by default worker.js beside the running one. */
   workerPath?: string | URL;
   /** Address space for frames: about 2 MiB per port are used. */
@@ -128,6 +130,7 @@ export class WorkerDatapath implements Datapath {
       doorbellFd,
       regionBytes: options.regionBytes ?? REGION_BYTES,
       seed: options.seed,
+      generateCode: options.generateCode ?? true,
       timeOriginMs: performance.timeOrigin,
     };
     const path = options.workerPath ?? new URL('./worker.js', import.meta.url);

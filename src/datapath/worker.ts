@@ -69,6 +69,7 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
     upcall,
     () => Math.floor(performance.now() + originMs),
     data.seed,
+    { generate: data.generateCode, frontCache: true },
   );
   const loop = new Loop(
     core,

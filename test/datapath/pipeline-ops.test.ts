@@ -470,6 +470,25 @@ describe('nested programs', () => {
     };
     run(big.frame, bySize, offload);
     expect(sent.map(([port]) => port)).toEqual(new Array(10).fill(3));
+    // 54 bytes of headers and 40 of payload: a label makes it 98, two make it too long.
+    for (const [labels, port] of [
+      [1, 3],
+      [2, 2],
+    ]) {
+      run(
+        big.frame,
+        (b) => {
+          for (let n = 0; n < labels; n++) b.pushMpls(0x8847, n === 0 ? 0x64140 : 0x64040);
+          const place = b.beginCheckPktLen(98);
+          b.output(2);
+          b.otherwise(place);
+          b.output(3);
+          b.end(place);
+        },
+        offload,
+      );
+      expect(sent.map(([to]) => to)).toEqual(new Array(10).fill(port));
+    }
   });
 });
 
