@@ -174,7 +174,8 @@ export type Action =
   /** `pushIfNeeded`: a frame without a tag gets one (OpenFlow 1.0); else it stays as it is. */
   | { readonly kind: 'setVlanVid'; readonly vid: number; readonly pushIfNeeded: boolean }
   | { readonly kind: 'setVlanPcp'; readonly pcp: number; readonly pushIfNeeded: boolean }
-  | { readonly kind: 'stripVlan' }
+  /** `pop`: said as pop_vlan, as OpenFlow 1.1+ does; it only changes how the action is shown. */
+  | { readonly kind: 'stripVlan'; readonly pop?: boolean }
   | { readonly kind: 'pushVlan'; readonly ethType: number }
   // Fields by their own actions
   | { readonly kind: 'setEthSrc'; readonly mac: bigint }

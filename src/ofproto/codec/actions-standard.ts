@@ -105,6 +105,12 @@ const ethSetter = struct({ mac, _: pad(6) });
 const portSetter = struct({ port: u16, _: pad(2) });
 const nothing4 = struct({ _: pad(4) });
 
+const popVlan: Codec<BodyOf<'stripVlan'>> = mapped(
+  nothing4,
+  () => ({ pop: true }),
+  () => ({}),
+);
+
 const simpleDecTtl: Codec<BodyOf<'decTtl'>> = mapped(
   nothing,
   () => ({ controllerIds: [0] }),
@@ -217,7 +223,7 @@ export const STANDARD_FORMS: readonly ActionForm[] = [
   standard('setVlanPcp', V10, 2, 8, vlanPcp(true)),
   standard('setVlanPcp', SINCE11, 2, 8, vlanPcp(false)),
   standard('stripVlan', V10, 3, 8, nothing4),
-  standard('stripVlan', SINCE11, 18, 8, nothing4),
+  standard('stripVlan', SINCE11, 18, 8, popVlan),
   standard('pushVlan', SINCE11, 17, 8, struct({ ethType: vlanType, _: pad(2) })),
 
   standard('setEthSrc', V10, 4, 16, ethSetter),

@@ -19,7 +19,7 @@ export function vectors(name: 'matches' | 'actions'): readonly Vector[] {
   return lines
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => {
-      const [form, digits, text = ''] = line.split('|').map((part) => part.trim());
+      const [form, digits, text = ''] = line.split(/ \|(?: |$)/).map((part) => part.trim());
       return { form, version: versionOf(form), nxm: form === 'nxm', bytes: hex(digits), text };
     });
 }
