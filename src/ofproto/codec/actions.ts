@@ -118,7 +118,7 @@ function checkOutside(r: Reader, actions: readonly Action[]): void {
 
 /** The next `length` bytes as a list that stands by itself: of a packet-out, a bucket, an instruction. */
 export function readActions(r: Reader, length = r.left): readonly Action[] {
-  if (length % 8 !== 0 || length > r.left) r.fail('OFPBAC_BAD_LEN');
+  if (length % 8 !== 0 || length > r.left) r.fail('OFPBRC_BAD_LEN');
   const actions = actionList.decode(r.window(length, 'OFPBAC_BAD_LEN'));
   checkOutside(r, actions);
   return actions;

@@ -48,9 +48,9 @@ const bundleAdd: Codec<BundleAdd> = {
     const flags = r.u16();
     if (r.left < HEADER_BYTES) r.fail('OFPBFC_MSG_BAD_LEN');
     const length = r.peekU16(2);
+    if (r.bytes[r.offset] !== r.version) r.fail('OFPBFC_BAD_VERSION');
     if (length < HEADER_BYTES || length > r.left) r.fail('OFPBFC_MSG_BAD_LEN');
     const bundled = r.copy(length);
-    if (bundled[0] !== r.version) r.fail('OFPBFC_BAD_VERSION');
     for (let i = 4; i < HEADER_BYTES; i++) {
       if (bundled[i] !== r.bytes[i]) r.fail('OFPBFC_MSG_BAD_XID');
     }
@@ -79,7 +79,11 @@ const requestForward: Codec<{ readonly request: Uint8Array }> = {
     r.skip(r.left);
     return { request };
   },
-  encode: (w, value) => w.put(value.request),
+  encode(w, value) {
+    const start = w.length;
+    w.put(value.request);
+    w.padTo(8, start);
+  },
 };
 
 /** An option of Geneve and the tun_metadata field that it is seen as. */
@@ -101,7 +105,7 @@ const checkedTlvMap: Codec<ReturnType<typeof tlvMap.decode>> = {
   decode(r) {
     const map = tlvMap.decode(r);
     const { optionLength, index } = map;
-    if (optionLength === 0 || optionLength % 4 !== 0 || optionLength > TLV_MAX_BYTES) {
+    if (optionLength % 4 !== 0 || optionLength > TLV_MAX_BYTES) {
       throw new WireError('NXTTMFC_BAD_OPT_LEN');
     }
     if (index >= TLV_FIELDS) throw new WireError('NXTTMFC_BAD_FIELD_IDX');

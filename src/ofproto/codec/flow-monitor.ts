@@ -159,13 +159,13 @@ const request14: Codec<MonitorRequest> = {
     const flagsWindow = r.window(2);
     const tableId = r.u8();
     const command = COMMANDS[r.u8()] ?? r.fail('OFPMOFC_BAD_COMMAND');
-    const match = matchCodec.decode(r);
     if (command === 'delete') {
       const any = { flags: NO_MONITOR_FLAGS, outPort: null, outGroup: null };
-      return { monitorId, command, ...any, tableId, match };
+      return { monitorId, command, ...any, tableId, match: matchCodec.decode(r) };
     }
     const value = monitored(r, standardFlags.decode(flagsWindow));
     const outPort = portOrAny().decode(portWindow);
+    const match = matchCodec.decode(r);
     return { monitorId, command, flags: value, outPort, outGroup, tableId, match };
   },
   encode(w, request) {

@@ -34,6 +34,7 @@ const filter10: Codec<FlowFilter> = {
   },
 };
 
+/** Bytes behind the match say nothing. */
 const filter11: Codec<FlowFilter> = {
   decode(r) {
     const tableId = r.u8();
@@ -44,6 +45,7 @@ const filter11: Codec<FlowFilter> = {
     const cookie = r.u64();
     const cookieMask = r.u64();
     const match = matchCodec.decode(r);
+    r.skip(r.left);
     return {
       tableId,
       match,
@@ -73,7 +75,9 @@ export const flowFilterNx: Codec<FlowFilter> = {
     const matchLength = r.u16();
     const tableId = r.u8();
     r.skip(3);
-    return { tableId, ...readNxmMatch(r, matchLength), outPort, outGroup: null };
+    const found = readNxmMatch(r, matchLength);
+    r.skip(r.left);
+    return { tableId, ...found, outPort, outGroup: null };
   },
   encode(w, filter) {
     portOrAny16.encode(w, filter.outPort);

@@ -242,17 +242,18 @@ function isCommandBucketValid(command: Command, id: number): boolean {
 
 const groupMod15: Codec<GroupMod> = {
   decode(r) {
-    const command = commandNames.get(r.u16()) ?? r.fail('OFPGMFC_BAD_COMMAND');
+    const command = commandNames.get(r.u16());
     const typeNumber = r.u8();
     r.skip(1);
     const groupId = r.u32();
     const bucketsLength = r.u16();
     r.skip(2);
     const commandBucketId = r.u32();
-    if (!isCommandBucketValid(command, commandBucketId)) r.fail(BAD_BUCKET);
+    if (!isCommandBucketValid(command ?? 'add', commandBucketId)) r.fail(BAD_BUCKET);
     const buckets = readBuckets15(r.window(bucketsLength, BAD_BUCKET), typeNumber);
-    const selection = readGroupProperties(r, typeNumber, command);
+    const selection = readGroupProperties(r, typeNumber, command ?? 'add');
     const type = typeOf(r, typeNumber);
+    if (command === undefined) return r.fail('OFPGMFC_BAD_COMMAND');
     const { version } = r;
     return checked(r, {
       command,

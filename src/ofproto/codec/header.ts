@@ -79,6 +79,7 @@ function readMultipart(r: Reader, direction: 'request' | 'reply'): Identity {
   const more = (r.u16() & FLAG_MORE) !== 0;
   if (r.version !== OF10) r.skip(4);
   if (number !== MULTIPART_EXPERIMENTER) return { organisation: direction, number, more };
+  if (r.version !== OF10) r.need(8);
   const organisation = organisationOf(r);
   // Nicira defined its multiparts for 1.0 only, where ONF has none.
   if (r.version === OF10 && organisation === 'onf') r.fail('OFPBRC_BAD_VENDOR');
@@ -90,6 +91,7 @@ function readMultipart(r: Reader, direction: 'request' | 'reply'): Identity {
 /** Reads on after version, type, length and xid. */
 export function readIdentity(r: Reader, type: number): Identity {
   if (type === TYPE_EXPERIMENTER) {
+    r.need(8);
     const organisation = organisationOf(r);
     return { organisation, number: r.u32(), more: false };
   }

@@ -6,6 +6,7 @@
  * send, the one that Open vSwitch would send.
  */
 
+import { type LengthCheck, lengthCheck } from './body-lengths.ts';
 import { connectionMessages } from './connection-messages.ts';
 import type { OfErrorName } from './errors.ts';
 import { extensionMessages } from './extension-messages.ts';
@@ -96,12 +97,12 @@ const covers = ({ form }: Row, version: number): boolean =>
 
 const VERSIONS = [1, 2, 3, 4, 5, 6] as const;
 
-const byWire = new Map<string, Row>();
+const byWire = new Map<string, Row & { readonly fits: LengthCheck }>();
 const byKind = new Map<string, readonly Row[]>();
 for (const version of VERSIONS) {
   for (const row of rows) {
     if (!covers(row, version)) continue;
-    byWire.set(formKey(row.form, version), row);
+    byWire.set(formKey(row.form, version), { ...row, fits: lengthCheck(row.form, version) });
     const key = `${version} ${row.kind}`;
     byKind.set(key, [...(byKind.get(key) ?? []), row]);
   }
@@ -139,6 +140,7 @@ function readMessage(r: Reader): Message {
   r.skip(4);
   const identity = readIdentity(r, type);
   const row = byWire.get(formKey(identity, r.version)) ?? r.fail(unknownIdentity(identity));
+  if (!row.fits(r.left)) r.fail('OFPBRC_BAD_LEN');
   const body = row.codec.decode(r) as object;
   r.finish('OFPBRC_BAD_LEN');
   // The row pairs the kind with the codec of its body, which the compiler cannot follow.

@@ -7,13 +7,14 @@ import { type Codec, mapped, named, pad, struct, u8, u16, u32 } from './wire.ts'
 const BAND_TYPES = { drop: 1, dscpRemark: 2 } as const;
 const BAND_BYTES = 16;
 
-/** Bands of a length that is not theirs are a bad length, as anything that does not fill the message. */
 const band: Codec<MeterBand> = {
   decode: (r) =>
     readSized(
       r,
       BAND_BYTES,
       (inner) => {
+        // All bands are of one size.
+        if (inner.left !== BAND_BYTES) r.fail('OFPBRC_BAD_LEN');
         const number = inner.u16();
         if (number !== BAND_TYPES.drop && number !== BAND_TYPES.dscpRemark) {
           r.fail('OFPMMFC_BAD_BAND');
@@ -24,7 +25,6 @@ const band: Codec<MeterBand> = {
         const burst = inner.u32();
         const precLevel = inner.u8();
         inner.skip(3);
-        inner.finish('OFPBRC_BAD_LEN');
         return { type, rate, burst, precLevel: type === 'drop' ? 0 : precLevel };
       },
       { at: 2 },

@@ -8,7 +8,7 @@ import { OF_IN_PORT } from '../../packet/key.ts';
 import type { PacketIn, PacketInReason, PacketOut } from '../model.ts';
 import { NO_BUFFER } from '../model.ts';
 import { readActions, writeActions } from './actions.ts';
-import { matchCodec, readNxmMatch, readOxms, writeNxmMatch } from './match.ts';
+import { matchCodec, readNxmMatch, readOxmMatch, readOxms, writeNxmMatch } from './match.ts';
 import { writeOxms } from './match-encode.ts';
 import { MatchFields } from './match-fields.ts';
 import { only, portOrAny, readProperties, since, writeProperty } from './message-parts.ts';
@@ -121,6 +121,8 @@ const packetIn11: Codec<PacketInMessage> = {
   },
 };
 
+const LOOSE = { loose: true } as const;
+
 const packetIn12: Codec<PacketInMessage> = {
   decode(r) {
     const bufferId = r.u32();
@@ -128,7 +130,7 @@ const packetIn12: Codec<PacketInMessage> = {
     const reason = readReason(r);
     const tableId = r.u8();
     const cookie = r.version >= OF13 ? r.u64() : UNKNOWN_COOKIE;
-    const match = matchCodec.decode(r);
+    const match = readOxmMatch(r, LOOSE);
     r.skip(2);
     const head = { reason, tableId, cookie, match };
     return received({ ...head, frame: r.rest() }, bufferId, totalLength);
@@ -154,7 +156,7 @@ const packetInNx: Codec<PacketInMessage> = {
     const cookie = r.u64();
     const matchLength = r.u16();
     r.skip(6);
-    const { match } = readNxmMatch(r, matchLength);
+    const { match } = readNxmMatch(r, matchLength, LOOSE);
     r.skip(2);
     const head = { reason, tableId, cookie, match };
     return received({ ...head, frame: r.rest() }, bufferId, totalLength);
@@ -183,7 +185,8 @@ const METADATA = 6;
 const USERDATA = 7;
 const CONTINUATION = 8;
 
-const packetIn2: Codec<PacketInMessage> = {
+/** What a switch sends may have fields and properties of later times, what it gets back may not. */
+const packetIn2 = (loose: boolean): Codec<PacketInMessage> => ({
   decode(r) {
     let frame: Uint8Array | null = null;
     let totalLength = 0;
@@ -194,20 +197,24 @@ const packetIn2: Codec<PacketInMessage> = {
     let match = MATCH_ALL;
     let userdata: Uint8Array | null = null;
     let continuation: Uint8Array | null = null;
-    readProperties(r, ({ type, experimenter }, body) => {
-      if (experimenter !== null) return false;
-      if (type === PACKET) frame = body.rest();
-      else if (type === FULL_LENGTH) totalLength = only(body, u32);
-      else if (type === BUFFER_ID) bufferId = only(body, u32);
-      else if (type === TABLE_ID) tableId = only(body, u8);
-      else if (type === COOKIE) cookie = propertyU64(body);
-      else if (type === REASON) reason = readReason(body);
-      else if (type === METADATA) match = readOxms(body);
-      else if (type === USERDATA) userdata = body.rest();
-      else if (type === CONTINUATION) continuation = readNested(body);
-      else return false;
-      return true;
-    });
+    readProperties(
+      r,
+      ({ type, experimenter }, body) => {
+        if (experimenter !== null) return false;
+        if (type === PACKET) frame = body.rest();
+        else if (type === FULL_LENGTH) totalLength = only(body, u32);
+        else if (type === BUFFER_ID) bufferId = only(body, u32);
+        else if (type === TABLE_ID) tableId = only(body, u8);
+        else if (type === COOKIE) cookie = propertyU64(body);
+        else if (type === REASON) reason = readReason(body);
+        else if (type === METADATA) match = readOxms(body, { loose });
+        else if (type === USERDATA) userdata = body.rest();
+        else if (type === CONTINUATION) continuation = readNested(body);
+        else return false;
+        return true;
+      },
+      { loose },
+    );
     const got: Uint8Array = frame ?? r.fail('OFPBRC_BAD_LEN');
     if (got.length === 0) r.fail('OFPBRC_BAD_LEN');
     if (totalLength !== 0 && totalLength < got.length) r.fail('OFPBRC_BAD_LEN');
@@ -239,7 +246,7 @@ const packetIn2: Codec<PacketInMessage> = {
     }
     if (userdata !== null) writeProperty(w, USERDATA, () => w.put(userdata));
   },
-};
+});
 
 /** 64-bit values and nested properties stand at a multiple of 8, behind 4 bytes of padding. */
 function propertyU64(body: Reader): bigint {
@@ -338,8 +345,8 @@ export const packetMessages = {
   packetIn: {
     'of 1.0+ 10': since({ 1: packetIn10, 2: packetIn11, 3: packetIn12 }),
     'nx 1.0+ 17': packetInNx,
-    'nx 1.0+ 30': packetIn2,
+    'nx 1.0+ 30': packetIn2(true),
   },
-  resume: { 'nx 1.0+ 28': packetIn2 },
+  resume: { 'nx 1.0+ 28': packetIn2(false) },
   packetOut: { 'of 1.0+ 13': wrap(since({ 1: out10, 6: out15 })) },
 } as const;

@@ -1,4 +1,4 @@
-/** The messages that the original's programs said to each other (fixtures/collect.ts recorded them). */
+/** The messages that the original's programs said to each other (fixtures/collect.ts recorded them); read from the top folder, where tests run. */
 import { readFileSync } from 'node:fs';
 import type { OfVersion } from '../../../src/ofproto/codec/versions.ts';
 
@@ -11,9 +11,7 @@ export interface Recorded {
 }
 
 export function recordedMessages(): Recorded[] {
-  const lines = readFileSync(new URL('./fixtures/recorded.hex', import.meta.url), 'utf8').split(
-    '\n',
-  );
+  const lines = readFileSync('test/ofproto/codec/fixtures/recorded.hex', 'utf8').split('\n');
   const list: Recorded[] = [];
   let command = '';
   lines.forEach((line, i) => {
