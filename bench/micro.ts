@@ -47,7 +47,7 @@ const batchOf = (shape: Parameters<typeof buildFrame>[0]): Batch => {
 
 const payload = new Uint8Array(18).fill(0x5a);
 const udp = batchOf({ proto: 'udp', payload });
-const tcp6Tagged = batchOf({ proto: 'tcp', payload, ipv6: true, tags: [100] });
+const tcp6Tagged = batchOf({ proto: 'tcp', payload, ipv6: true, tags: [0x8100_0064] });
 const full = batchOf({ proto: 'tcp', payload: new Uint8Array(1406).fill(0x5a) });
 
 /** The batch's flows spread evenly over `masks` subtables, so that sorting them by hits helps nobody. */

@@ -5,7 +5,7 @@
  * Nothing here allocates per packet, waits, or knows where a port's frames come from.
  */
 import { extract } from '../packet/extract.ts';
-import { DIRTY_COLD, DIRTY_HOT } from '../packet/frames.ts';
+import { DIRTY_ALL } from '../packet/frames.ts';
 import { DP_WORDS, RECIRC_ID, TCP_FLAGS } from '../packet/key.ts';
 import type { Region } from '../sys/region.ts';
 import { BATCH_FRAMES, Batch, SHARED_ALIAS } from './batch.ts';
@@ -151,7 +151,7 @@ export class DatapathCore {
     given.csumOffset[p] = offload.csumOffset;
     const base = p * DP_WORDS;
     for (let i = 0; i < DP_WORDS; i++) given.keys[base + i] = key[i];
-    given.keyDirty[p] = DIRTY_COLD | DIRTY_HOT;
+    given.keyDirty[p] = DIRTY_ALL;
     if (!this.executor.readAgain(given, p)) {
       this.shared.counters[INVALID_PACKET]++;
       return;
@@ -269,7 +269,7 @@ export class DatapathCore {
     const from = p * DP_WORDS;
     const to = q * DP_WORDS;
     for (let i = 0; i < DP_WORDS; i++) next.keys[to + i] = batch.keys[from + i];
-    next.keyDirty[q] = DIRTY_COLD | DIRTY_HOT;
+    next.keyDirty[q] = DIRTY_ALL;
     next.keys[to + RECIRC_ID] = recircId;
   }
 

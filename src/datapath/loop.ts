@@ -50,7 +50,7 @@ export class Loop {
   private readonly isUndrained = new Uint8Array(DOORBELL_TOKEN);
   private collectedAtMs = 0;
   private spinUs = 0;
-  private running = true;
+  private running = false;
 
   /** `nowMs`: monotonic milliseconds with fractions. */
   constructor(core: DatapathCore, doorbell: Doorbell, commands: LoopCommands, nowMs: () => number) {
@@ -82,6 +82,7 @@ export class Loop {
   }
 
   run(): void {
+    this.running = true;
     for (let round = 1; this.running; round++) {
       if (this.commands.waiting()) {
         this.commands.take();
@@ -97,6 +98,9 @@ export class Loop {
       if (round % ROUNDS_PER_LOOK === 0) this.admit(this.epoll.wait(0));
       if (round % ROUNDS_PER_DROPS === 0) this.collectDrops();
     }
+  }
+
+  close(): void {
     this.epoll.close();
   }
 

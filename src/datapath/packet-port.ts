@@ -75,7 +75,10 @@ export class PacketPort implements DevicePort {
   private fetched = 0;
   private fetchedNext = 0;
 
-  /** Maps the ring. Throws RangeError or SystemError when that fails. */
+  /**
+   * Maps the socket's ring, unless `ringAt` says where in the region memory plays its part. Throws RangeError or
+   * SystemError when that fails.
+   */
   constructor(
     portNo: PortNo,
     name: string,
@@ -83,6 +86,7 @@ export class PacketPort implements DevicePort {
     region: MappedRegion,
     buffers: FrameBuffers,
     shared: Shared,
+    ringAt = -1,
   ) {
     this.portNo = portNo;
     this.name = name;
@@ -97,13 +101,8 @@ export class PacketPort implements DevicePort {
     this.base = shared.portBase(portNo);
     this.slotBytes = spec.slotBytes;
     this.ringBytes = spec.slotBytes * spec.slotCount;
-    this.ring = region.mapRing(spec.fd, this.ringBytes);
+    this.ring = ringAt >= 0 ? ringAt : region.mapRing(spec.fd, this.ringBytes);
     this.queue = new SendQueue(spec.fd, region, shared, this.base);
-  }
-
-  /** Offset of the ring in the region. */
-  get ringAt(): number {
-    return this.ring;
   }
 
   receive(batch: Batch): number {

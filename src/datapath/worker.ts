@@ -47,7 +47,6 @@ const COMMANDS_PER_TURN = 256;
 function start(data: WorkerStart, post: (message: WorkerMessage) => void): void {
   // Refused without CAP_SYS_NICE, and then packets wait their turn like everybody else.
   setpriority(PRIO_PROCESS, 0, NICENESS);
-  warmUp();
   const control = new Int32Array(data.control);
   const commands = new RingReader(data.commands);
   const records = new RingWriter(data.records);
@@ -86,7 +85,9 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
     },
     () => performance.now(),
   );
+  warmUp({ region, shared, core, loop, buffers });
   loop.run();
+  loop.close();
   for (const port of [...devices.values(), ...dummies.values()]) port.close();
   region.close();
 

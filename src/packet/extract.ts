@@ -9,7 +9,7 @@
  */
 import type { Region } from '../sys/region.ts';
 import type { Frames } from './frames.ts';
-import { DIRTY_COLD, DIRTY_HOT, newFrames } from './frames.ts';
+import { DIRTY_COLD, DIRTY_HOT, DIRTY_IPV6, newFrames } from './frames.ts';
 import {
   ARP_SHA,
   ARP_SHA_THA,
@@ -101,12 +101,14 @@ export function extract(region: Region, frames: Frames, p: number): boolean {
   const dirty = frames.keyDirty[p];
   if (dirty !== 0) {
     // IPv4 words are written for each frame; these only when an earlier frame left something there.
-    for (let i = base + IPV6_SRC; i <= base + IPV6_FLABEL; i++) keys[i] = 0;
-    for (let i = base + ND_TARGET; i < base + HOT_WORDS; i++) keys[i] = 0;
+    if ((dirty & DIRTY_HOT) !== 0) {
+      for (let i = base + ND_TARGET; i < base + HOT_WORDS; i++) keys[i] = 0;
+    }
     if ((dirty & DIRTY_COLD) !== 0) {
       for (let i = base + HOT_WORDS; i < base + DP_WORDS; i++) keys[i] = 0;
     }
-    frames.keyDirty[p] = 0;
+    // The next IPv6 frame overwrites the words of the last one.
+    frames.keyDirty[p] = dirty & DIRTY_IPV6;
   }
   const view = region.view;
   const start = frames.start[p];
@@ -157,6 +159,7 @@ export function extract(region: Region, frames: Frames, p: number): boolean {
     }
   }
   frames.l3[p] = at - start;
+  if ((dirty & DIRTY_IPV6) !== 0 && type !== ETH_TYPE_IPV6) clearIpv6(frames, p);
 
   if (type === ETH_TYPE_IPV4) {
     keys[base + ETH_TYPE_PROTO] = ETH_TYPE_IPV4 << 16;
@@ -168,18 +171,25 @@ export function extract(region: Region, frames: Frames, p: number): boolean {
     keys[base + ETH_TYPE_PROTO] = (type << 16) >>> 0;
     if (type === ETH_TYPE_ARP || type === ETH_TYPE_RARP) arp(view, frames, p, at, end, type);
     else if (type === ETH_TYPE_MPLS || type === ETH_TYPE_MPLS_MULTICAST) {
-      frames.keyDirty[p] = DIRTY_COLD;
+      frames.keyDirty[p] |= DIRTY_COLD;
       for (let i = 0; i < 3 && at + 4 <= end; i++, at += 4) {
         const entry = view.getUint32(at);
         keys[base + MPLS_LSE + i] = entry;
         if ((entry & 0x100) !== 0) break;
       }
     } else if (type === ETH_TYPE_PBB && at + 4 <= end) {
-      frames.keyDirty[p] = DIRTY_COLD;
+      frames.keyDirty[p] |= DIRTY_COLD;
       keys[base + PBB_ISID] = ((view.getUint32(at) & 0xffffff) | PBB_PRESENT) >>> 0;
     }
   }
   return true;
+}
+
+function clearIpv6(frames: Frames, p: number): void {
+  const keys = frames.keys;
+  const base = p * DP_WORDS;
+  for (let i = base + IPV6_SRC; i <= base + IPV6_FLABEL; i++) keys[i] = 0;
+  frames.keyDirty[p] &= ~DIRTY_IPV6;
 }
 
 function ipv4(view: DataView, frames: Frames, p: number, at: number, end: number): void {
@@ -207,16 +217,23 @@ function ipv4(view: DataView, frames: Frames, p: number, at: number, end: number
 }
 
 function ipv6(view: DataView, frames: Frames, p: number, at: number, end: number): void {
-  if (at + 40 > end) return;
+  if (at + 40 > end || at + 40 + view.getUint16(at + 4) > end) {
+    if (frames.keyDirty[p] !== 0) clearIpv6(frames, p);
+    return;
+  }
   const payloadBytes = view.getUint16(at + 4);
-  if (at + 40 + payloadBytes > end) return;
   const keys = frames.keys;
   const base = p * DP_WORDS;
-  frames.keyDirty[p] = DIRTY_HOT;
-  for (let i = 0; i < 4; i++) {
-    keys[base + IPV6_SRC + i] = view.getUint32(at + 8 + 4 * i);
-    keys[base + IPV6_DST + i] = view.getUint32(at + 24 + 4 * i);
-  }
+  frames.keyDirty[p] |= DIRTY_IPV6;
+  keys[base + IPV6_SRC] = view.getUint32(at + 8);
+  keys[base + IPV6_SRC + 1] = view.getUint32(at + 12);
+  keys[base + IPV6_SRC + 2] = view.getUint32(at + 16);
+  keys[base + IPV6_SRC + 3] = view.getUint32(at + 20);
+  keys[base + IPV6_DST] = view.getUint32(at + 24);
+  keys[base + IPV6_DST + 1] = view.getUint32(at + 28);
+  keys[base + IPV6_DST + 2] = view.getUint32(at + 32);
+  keys[base + IPV6_DST + 3] = view.getUint32(at + 36);
+  keys[base + IPV6_FLABEL] = 0;
   const first = view.getUint32(at);
   const hopLimit = view.getUint8(at + 7);
   let proto = view.getUint8(at + 6);
@@ -386,7 +403,7 @@ function neighborDiscovery(
   }
   keys[base + ND_RESERVED] = view.getUint32(at + 4);
   keys[base + ND_OPTIONS] |= firstType << 24;
-  frames.keyDirty[p] |= DIRTY_COLD;
+  frames.keyDirty[p] |= DIRTY_COLD | DIRTY_HOT;
 }
 
 /** Only Ethernet/IPv4 ARP has fields (RFC 826); others stay an eth_type alone. */
@@ -402,7 +419,7 @@ function arp(
   if (view.getUint32(at) !== 0x00010800 || view.getUint16(at + 4) !== 0x0604) return;
   const keys = frames.keys;
   const base = p * DP_WORDS;
-  frames.keyDirty[p] = DIRTY_HOT;
+  frames.keyDirty[p] |= DIRTY_HOT;
   const op = view.getUint16(at + 6);
   if (op <= 255) keys[base + ETH_TYPE_PROTO] = ((type << 16) | (op << 8)) >>> 0;
   keys[base + ARP_SHA] = view.getUint32(at + 8);

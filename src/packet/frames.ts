@@ -26,14 +26,18 @@ export interface Frames {
   readonly l4: Uint16Array;
   /** Frame p's key is keys[p * DP_WORDS .. + DP_WORDS). */
   readonly keys: Uint32Array;
-  /** What of the key may differ from 0 without being rewritten for every frame: DIRTY_COLD, DIRTY_HOT. */
+  /** What of the key may differ from 0 without being rewritten for every frame: DIRTY_* bits. */
   readonly keyDirty: Uint8Array;
 }
 
 /** Frames.keyDirty: words from HOT_WORDS on. */
 export const DIRTY_COLD = 1;
-/** Frames.keyDirty: the words of IPv6, neighbor discovery and ARP hardware addresses. */
+/** Frames.keyDirty: the words of neighbor discovery and ARP hardware addresses. */
 export const DIRTY_HOT = 2;
+/** Frames.keyDirty: the words of IPv6. */
+export const DIRTY_IPV6 = 4;
+/** For whoever writes keys word by word. */
+export const DIRTY_ALL = 7;
 
 /** Frames of the control plane: no worker, no batch, `count` slots. */
 export function newFrames(count: number): Frames {

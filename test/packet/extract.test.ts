@@ -270,6 +270,9 @@ test('fuzz: no frame throws, and no key depends on bytes outside of the frame', 
       if (!parsed || frames.l4[0] > frame.length) expect.unreachable(`round ${round}`);
       if (before?.some((word, i) => word !== frames.keys[i])) expect(frames.keys).toEqual(before);
       before = frames.keys.slice();
+      // What the frames before left in the slot is gone.
+      const fresh = keyOf(frame, 0);
+      if (fresh.some((word, i) => word !== frames.keys[i])) expect(frames.keys).toEqual(fresh);
     }
   }
 });
