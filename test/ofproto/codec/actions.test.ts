@@ -50,7 +50,7 @@ describe('errors of actions', () => {
     ['an unknown type', '00ff 0008 00000000', 'OFPBAC_BAD_TYPE', OF13],
     ['a type of a later version', '0019 0010 80000606 000000000001 0000', 'OFPBAC_BAD_TYPE', OF10],
     ['no length', '0000 0000 00000000', 'OFPBAC_BAD_LEN', OF13],
-    ['a length that is no multiple of 8', '0000 000c 00000001 00000000', 'OFPBAC_BAD_LEN', OF13],
+    ['a length that is no multiple of 8', '0000 000c 00000001 00000000 00000000', 'OFPBAC_BAD_LEN', OF13],
     ['more than there is', '0000 0018 00000001 0000 000000000000', 'OFPBAC_BAD_LEN', OF13],
     ['a length of another action', '0012 0010 00000000 00000000 00000000', 'OFPBAC_BAD_LEN', OF13],
     ['a stranger', 'ffff 0010 00001234 0000000000000000', 'OFPBAC_BAD_VENDOR', OF13],

@@ -1,0 +1,149 @@
+/**
+ * A flow as ovs-ofctl(8), "Flow Syntax", describes it: `table=1,priority=5,tcp,tp_dst=80,actions=output:1`. What it says goes
+ * into a FlowMod whose command the caller chooses; what it does not say has the command's default.
+ */
+
+import { MatchFields } from '../codec/match-fields.ts';
+import type { WireContext } from '../codec/reader.ts';
+import type { OfVersion } from '../codec/versions.ts';
+import {
+  type FlowFlags,
+  type FlowMod,
+  type FlowModCommand,
+  NO_BUFFER,
+  NO_FLAGS,
+  OFPG_ANY,
+  OFPTT_ALL,
+} from '../model.ts';
+import { parseActions } from './actions-syntax.ts';
+import { addMatchWord } from './match-syntax.ts';
+import { DEFAULT_PRIORITY } from './match-text.ts';
+import {
+  bigNumber,
+  fault,
+  knownPort,
+  type NameLookup,
+  type Parsed,
+  parsed,
+  smallNumber,
+  tableOf,
+  type Word,
+  words,
+} from './syntax.ts';
+
+const U64 = 0xffff_ffff_ffff_ffffn;
+
+const FLAGS: Readonly<Record<string, keyof FlowFlags>> = {
+  send_flow_rem: 'sendFlowRemoved',
+  check_overlap: 'checkOverlap',
+  reset_counts: 'resetCounts',
+  no_packet_counts: 'noPacketCounts',
+  no_byte_counts: 'noByteCounts',
+  no_readonly_table: 'noReadonly',
+  allow_hidden_fields: 'hiddenFields',
+};
+
+type Draft = { -readonly [K in keyof FlowMod]: FlowMod[K] };
+type Names = NameLookup & Partial<Pick<WireContext, 'tunMetadata'>>;
+
+/** `cookie=value/mask` restricts; `cookie=value` is the new flow's. */
+function cookie(flow: Draft, text: string): void {
+  const [value, mask] = text.split('/');
+  if (mask === undefined) {
+    flow.newCookie = value === '-1' ? U64 : bigNumber(value, 'cookie');
+    return;
+  }
+  flow.cookie = value === '-1' ? U64 : bigNumber(value, 'cookie');
+  flow.cookieMask = mask === '-1' ? U64 : bigNumber(mask, 'cookie mask');
+}
+
+function setting(flow: Draft, { key, value }: Word, names: Names): boolean {
+  const flag = value === null ? FLAGS[key] : undefined;
+  if (flag !== undefined) {
+    flow.flags = { ...flow.flags, [flag]: true };
+    return true;
+  }
+  const text = value ?? '';
+  switch (key) {
+    case 'table':
+      flow.tableId = tableOf(text, names);
+      return true;
+    case 'priority':
+      flow.priority = smallNumber(text, 'priority');
+      return true;
+    case 'idle_timeout':
+      flow.idleTimeoutSeconds = smallNumber(text, key);
+      return true;
+    case 'hard_timeout':
+      flow.hardTimeoutSeconds = smallNumber(text, key);
+      return true;
+    case 'importance':
+      flow.importance = smallNumber(text, key);
+      return true;
+    case 'cookie':
+      cookie(flow, text);
+      return true;
+    case 'out_port':
+      flow.outPort = knownPort(text, names);
+      return true;
+    case 'out_group':
+      flow.outGroup = smallNumber(text, key, 32);
+      return true;
+    default:
+      return ['duration', 'n_packets', 'n_bytes', 'idle_age', 'hard_age'].includes(key);
+  }
+}
+
+const DEFAULTS = {
+  tableId: 0,
+  priority: DEFAULT_PRIORITY,
+  newCookie: 0n,
+  cookie: 0n,
+  cookieMask: 0n,
+  idleTimeoutSeconds: 0,
+  hardTimeoutSeconds: 0,
+  importance: 0,
+  bufferId: NO_BUFFER,
+  outPort: null,
+  outGroup: null,
+  flags: NO_FLAGS,
+} as const;
+
+function readFlow(
+  text: string,
+  command: FlowModCommand,
+  version: OfVersion,
+  names: Names,
+): FlowMod {
+  const at = /(?:^|[\s,])actions?\s*=/.exec(text);
+  const head = at === null ? text : text.slice(0, at.index);
+  const tail = at === null ? null : text.slice(at.index + at[0].length);
+  const match = new MatchFields();
+  const deletes = command === 'delete' || command === 'deleteStrict';
+  const flow: Draft = {
+    ...DEFAULTS,
+    tableId: command === 'add' ? 0 : OFPTT_ALL,
+    newCookie: command === 'add' ? 0n : null,
+    command,
+    version,
+    match: match.build(),
+    actions: [],
+  };
+  for (const word of words(head)) {
+    if (setting(flow, word, names) || addMatchWord(match, word.key, word.value, names)) continue;
+    fault(`unknown keyword ${word.key}`);
+  }
+  flow.match = match.build();
+  if (tail !== null) flow.actions = parseActions(tail, names);
+  else if (!deletes) fault('must specify an action');
+  if (flow.outGroup === OFPG_ANY) flow.outGroup = null;
+  return flow;
+}
+
+/** The flow, or what is wrong with the text. */
+export const parseFlow = (
+  text: string,
+  command: FlowModCommand,
+  version: OfVersion,
+  names: Names = {},
+): Parsed<FlowMod> => parsed(() => readFlow(text, command, version, names));
