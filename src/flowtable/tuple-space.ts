@@ -83,7 +83,7 @@ class Subtable<E extends Classified> {
   readonly entries = new Map<number, E[]>();
   /** How many entries have each priority. */
   private readonly priorities = new Map<number, number>();
-  /** Mask of the ports when the last stage is a prefix of them and nothing else. */
+  /** Mask of the ports, which stand in the last stage; 0 without them. */
   private readonly portsMask: number;
   private readonly ports: PrefixTrie | null;
   private readonly portsBits: number;
@@ -113,14 +113,12 @@ class Subtable<E extends Classified> {
       this.stageTries.push(asked);
     }
     for (let s = 0; s + 1 < this.stageEnds.length; s++) this.stageHashes.push(new Map());
-    const last = this.words.length - 1;
-    const lastStart = this.stageEnds.at(-2) ?? 0;
-    const portsOnly = last >= 0 && lastStart === last && this.words[last] === TP;
-    this.portsMask = portsOnly ? this.masks[last] : 0;
+    const at = this.words.indexOf(TP);
+    this.portsMask = at < 0 ? 0 : this.masks[at];
     // A mask of tp_dst alone is no prefix of the word, but its zeros are the same for all entries.
-    this.portsBits = portsOnly ? 32 - trailingZeros(this.portsMask) : 0;
-    this.ports = portsOnly ? new PrefixTrie() : null;
-    this.portsPlace = portsOnly ? this.places[last] : 0;
+    this.portsBits = at < 0 ? 0 : 32 - trailingZeros(this.portsMask);
+    this.ports = at < 0 ? null : new PrefixTrie();
+    this.portsPlace = at < 0 ? 0 : this.places[at];
   }
 
   add(entry: E): void {
@@ -214,10 +212,9 @@ class Subtable<E extends Classified> {
         if (found === null && mask !== null && this.ports !== null) {
           this.scratch[0] = flow[TP] & this.portsMask;
           const bits = this.ports.lookup(this.scratch, 0, 32);
-          if (!this.ports.found(this.portsBits)) {
-            mask[TP] |= this.portsMask & prefixMask(bits);
-            return null;
-          }
+          mask[TP] |= this.portsMask & prefixMask(bits);
+          for (let j = from; j < i; j++) if (words[j] !== TP) mask[words[j]] |= masks[j];
+          return null;
         }
         if (mask !== null) for (let j = from; j < i; j++) mask[words[j]] |= masks[j];
         return found;

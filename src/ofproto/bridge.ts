@@ -11,6 +11,7 @@ import type { Clock } from '../util/clock.ts';
 import { type BridgePort, NO_LINK, type PortLink } from './bridge-port.ts';
 import { Bundle, type BundleSettings, DEFAULT_BUNDLE, sameBundleSettings } from './bundle.ts';
 import { type BridgeListener, NO_LISTENER, type Origin } from './events.ts';
+import { hashOrder } from './flood-order.ts';
 import { DEFAULT_MAC_AGING_MS, DEFAULT_MAC_ENTRIES, MacTable } from './mac-learning.ts';
 import { type FlowMod, type FlowRemovedReason, OFPM_CONTROLLER } from './model.ts';
 import { PortNumbers } from './port-numbers.ts';
@@ -93,6 +94,7 @@ export class Bridge {
   readonly clock: Clock;
   private readonly changed: () => void;
   private hasControllers = false;
+  private flooding: readonly BridgePort[] | null = null;
   private failOpenRule: Rule | null = null;
   /** Rules that may end by time. */
   private readonly mortal = new Set<Rule>();
@@ -314,6 +316,7 @@ export class Bridge {
       link: NO_LINK,
       stats: { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 },
     };
+    this.flooding = null;
     this.portMap.set(number, port);
     this.portNames.set(settings.name, port);
     this.changed();
@@ -329,6 +332,7 @@ export class Bridge {
       bundle.members = bundle.members.filter((m) => m !== port);
       if (bundle.members.length === 0) this.macs.flushOwner(bundle, false);
     }
+    this.flooding = null;
     this.portMap.delete(number);
     this.portNames.delete(port.name);
     this.numbers.free(number);
@@ -443,6 +447,11 @@ export class Bridge {
   }
   portNamed(name: string): BridgePort | null {
     return this.portNames.get(name) ?? null;
+  }
+  /** The order in which FLOOD and ALL go through the ports. */
+  floodOrder(): readonly BridgePort[] {
+    this.flooding ??= hashOrder([...this.portMap.values()]);
+    return this.flooding;
   }
   /** In the order in which they were added. */
   ports(): IterableIterator<BridgePort> {

@@ -18,7 +18,6 @@ import { TABLE_COUNT } from './flow-table.ts';
 
 const OFPM_MAX = 0xffff0000;
 const OFPG_MAX = 0xffffff00;
-const MAX_QUEUE = 0xfffffffe;
 
 /** What is known of the frames that a flow takes, action by action. */
 interface Known {
@@ -98,8 +97,6 @@ function checkOne(
         return fail('OFPBAC_BAD_OUT_PORT');
       }
       return null;
-    case 'setQueue':
-      return action.queue > MAX_QUEUE ? fail('OFPBAC_BAD_QUEUE') : null;
     case 'bundle':
       return action.members.some((p) => p > LAST_OF_PORT && p !== OFPP_LOCAL && p !== OFPP_IN_PORT)
         ? fail('OFPBAC_BAD_OUT_PORT')
@@ -199,11 +196,8 @@ function checkOne(
       return action.clauses < 2 || action.clauses > 64 || action.clause >= action.clauses
         ? fail('NXBAC_BAD_CONJUNCTION')
         : null;
-    case 'resubmit':
     case 'learn':
-      return action.table !== null && action.table >= TABLE_COUNT
-        ? fail('OFPBRC_BAD_TABLE_ID')
-        : null;
+      return action.table >= TABLE_COUNT ? fail('OFPBRC_BAD_TABLE_ID') : null;
     case 'gotoTable':
       return (tableId !== null && action.table <= tableId) || action.table >= TABLE_COUNT
         ? fail('OFPBIC_BAD_TABLE_ID')

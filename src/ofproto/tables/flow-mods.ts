@@ -31,7 +31,8 @@ export function applyFlowMod(bridge: Bridge, mod: FlowMod, origin: Origin = null
 export function beginFlowMod(change: Change, mod: FlowMod): OfError | null {
   const { bridge } = change;
   if (mod.tableId !== OFPTT_ALL && bridge.tables[mod.tableId] === undefined) {
-    return { error: 'OFPFMFC_BAD_TABLE_ID' };
+    // Table 254 is the switch's own.
+    return { error: 'OFPBRC_EPERM' };
   }
   const isDelete = mod.command === 'delete' || mod.command === 'deleteStrict';
   if (!isDelete) {

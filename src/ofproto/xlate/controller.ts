@@ -5,18 +5,23 @@
  */
 import { CookieKind, PacketInFlag } from '../../datapath/program.ts';
 import type { ControllerAction, ControllerReason } from '../../flowtable/action.ts';
-import { OFPPC_NO_PACKET_IN } from '../port-flags.ts';
+import type { FrozenPacketIn } from '../recirc-table.ts';
 import type { XlateContext } from './context.ts';
 import { freezeState, stateOf } from './freeze.ts';
 
+/** Probability of a SAMPLE that runs for every frame. */
+const ALWAYS = 0xffffffff;
+
 /** OFPR_*. */
-const REASON_NUMBER: Readonly<Record<ControllerReason, number>> = {
+const REASON_NUMBER: Readonly<Record<FrozenPacketIn['reason'], number>> = {
   no_match: 0,
   action: 1,
   invalid_ttl: 2,
   action_set: 3,
   group: 4,
   packet_out: 5,
+  explicit_miss: 6,
+  implicit_miss: 7,
 };
 
 export interface ToController {
@@ -32,7 +37,7 @@ export function sendToController(ctx: XlateContext, to: ToController): void {
   const meter = ctx.bridge.controllerMeter(to.meterId);
   if (meter !== null) {
     // A meter ends what it stands in: here only the packet-in.
-    const place = ctx.program.beginClone();
+    const place = ctx.program.beginSample(ALWAYS);
     ctx.program.meter(meter);
     userspace(ctx, to, false);
     ctx.program.end(place);
@@ -45,7 +50,6 @@ export function pauseForController(ctx: XlateContext, action: ControllerAction):
 }
 
 function userspace(ctx: XlateContext, to: ToController, pause: boolean): void {
-  // Metadata of a tunnel goes into the packet-in.
   const isTableMiss = ctx.rule?.isTableMiss ?? false;
   const reason =
     isTableMiss && to.reason === 'action'
@@ -62,14 +66,14 @@ function userspace(ctx: XlateContext, to: ToController, pause: boolean): void {
   });
   const id = freezeState(ctx, state);
   if (id === 0) return;
-  const dontSend =
-    ((ctx.inPort?.config ?? 0) & OFPPC_NO_PACKET_IN) !== 0 && to.reason === 'no_match';
+  // What a trace shows is never sent.
+  const dontSend = ctx.trace !== null;
   const flags = (dontSend ? PacketInFlag.DONT_SEND : 0) | (pause ? PacketInFlag.CONTINUATION : 0);
   const { cookie } = ctx;
   ctx.program.userspace(
     CookieKind.CONTROLLER,
     flags,
-    REASON_NUMBER[to.reason],
+    REASON_NUMBER[reason],
     id,
     Number(cookie >> 32n) | 0,
     Number(cookie & 0xffffffffn) | 0,

@@ -1,5 +1,7 @@
 /** Actions on fields in general: set field, load, move, the stack, multipath, check_pkt_larger. */
 import type { Action, ActionOf, Subfield } from '../../flowtable/action.ts';
+import type { Field } from '../../packet/fields.ts';
+import { ETH_TYPE_PROTO } from '../../packet/key.ts';
 import { executeActionSet } from './action-set.ts';
 import { MAX_STACK_BYTES, type XlateContext } from './context.ts';
 import { consultHash, flowHash, hashTwoWords } from './flow-hash.ts';
@@ -12,6 +14,24 @@ import {
   readSubfield,
   writeSubfield,
 } from './subfields.ts';
+
+/** Fields of IP headers: setting one consults the protocol as well, as the original does. */
+const IP_FIELDS: ReadonlySet<string> = new Set([
+  'ip_src',
+  'ip_dst',
+  'ipv6_src',
+  'ipv6_dst',
+  'ipv6_label',
+  'nw_tos',
+  'ip_dscp',
+  'nw_ecn',
+  'nw_ttl',
+]);
+
+function consultIp(ctx: XlateContext, field: Field): void {
+  const bits = IP_FIELDS.has(field.name) || field.prerequisite === 'arp' ? 0xff00 : 0;
+  ctx.mask[ETH_TYPE_PROTO] |= bits;
+}
 
 /** Compiled writes of constant actions: the same action is translated again and again. */
 const writes = new WeakMap<Action, FieldWrite>();
@@ -27,6 +47,7 @@ export function setField(ctx: XlateContext, action: ActionOf<'setField'>): void 
     write = fieldWrite(field, action.value, action.mask);
     writes.set(action, write);
   }
+  consultIp(ctx, field);
   applyWrite(ctx, field, write);
 }
 
@@ -46,6 +67,7 @@ export function load(ctx: XlateContext, action: ActionOf<'load'>): void {
     );
     writes.set(action, write);
   }
+  consultIp(ctx, field);
   applyWrite(ctx, field, write);
 }
 

@@ -45,10 +45,7 @@ export const hashTwoWords = (x: number, y: number): number =>
 
 /** Of a 64-bit number. */
 export const hashUint64 = (x: bigint): number =>
-  hashFinish(
-    hashAdd(hashAdd(hashAdd(Number(x & 0xffffffffn), 0), Number((x >> 32n) & 0xffffffffn)), 0),
-    12,
-  );
+  hashFinish(hashAdd(hashAdd(0, Number(x & 0xffffffffn)), Number((x >> 32n) & 0xffffffffn)), 8);
 
 const word32 = (bytes: Uint8Array, at: number): number => {
   let word = 0;

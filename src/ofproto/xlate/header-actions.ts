@@ -64,6 +64,7 @@ export function decTtl(ctx: XlateContext, controllerIds: readonly number[]): boo
   const { flow } = ctx;
   if (!isIp(flow)) return false;
   ctx.mask[TOS_TTL] |= 0xff0000;
+  ctx.mask[ETH_TYPE_PROTO] |= 0xff00;
   const ttl = (flow[TOS_TTL] >>> 16) & 0xff;
   if (ttl > 1) {
     flow[TOS_TTL] = ((flow[TOS_TTL] & ~0xff0000) | ((ttl - 1) << 16)) >>> 0;
@@ -88,6 +89,7 @@ export function setTtl(ctx: XlateContext, ttl: number): void {
   const { flow } = ctx;
   if (!isIp(flow)) return;
   ctx.mask[TOS_TTL] |= 0xff0000;
+  ctx.mask[ETH_TYPE_PROTO] |= 0xff00;
   flow[TOS_TTL] = ((flow[TOS_TTL] & ~0xff0000) | (ttl << 16)) >>> 0;
 }
 

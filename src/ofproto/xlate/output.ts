@@ -79,7 +79,7 @@ function outputNumber(ctx: XlateContext, number: OfPort): void {
 
 function flood(ctx: XlateContext, all: boolean): void {
   const inPort = ctx.flow[OF_IN_PORT];
-  for (const port of ctx.bridge.ports()) {
+  for (const port of ctx.bridge.floodOrder()) {
     if (port.ofPort === inPort) continue;
     if (!all && (port.config & OFPPC_NO_FLOOD) !== 0) continue;
     if (all && (port.config & OFPPC_NO_FWD) !== 0) continue;
@@ -149,6 +149,7 @@ export function enqueue(ctx: XlateContext, port: OfPort, queue: number): void {
   if (port === OFPP_IN_PORT) number = ofPort(flow[OF_IN_PORT]);
   else if (port === flow[OF_IN_PORT]) return;
   const before = flow[SKB_PRIORITY];
+  ctx.mask[SKB_PRIORITY] = 0xffffffff;
   flow[SKB_PRIORITY] = queue;
   outputNumber(ctx, number);
   flow[SKB_PRIORITY] = before;

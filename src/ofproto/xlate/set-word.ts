@@ -13,6 +13,11 @@ import {
 import type { XlateContext } from './context.ts';
 import { ethTypeOf, isIp } from './subfields.ts';
 
+/** A changed IP header changes checksums behind it: which, the protocol tells. */
+function consultIp(ctx: XlateContext): void {
+  ctx.mask[ETH_TYPE_PROTO] |= 0xff00;
+}
+
 function put(ctx: XlateContext, word: number, value: number, mask: number): void {
   ctx.mask[word] |= mask;
   ctx.flow[word] = ((ctx.flow[word] & ~mask) | (value & mask)) >>> 0;
@@ -32,14 +37,20 @@ export const setWord = {
 
 export const setIpWord = {
   source(ctx: XlateContext, address: number): void {
-    if (ethTypeOf(ctx.flow) === 0x0800) put(ctx, IPV4_SRC, address, 0xffffffff);
+    if (ethTypeOf(ctx.flow) !== 0x0800) return;
+    consultIp(ctx);
+    put(ctx, IPV4_SRC, address, 0xffffffff);
   },
   destination(ctx: XlateContext, address: number): void {
-    if (ethTypeOf(ctx.flow) === 0x0800) put(ctx, IPV4_DST, address, 0xffffffff);
+    if (ethTypeOf(ctx.flow) !== 0x0800) return;
+    consultIp(ctx);
+    put(ctx, IPV4_DST, address, 0xffffffff);
   },
   /** `bits` of the TOS byte. */
   tos(ctx: XlateContext, tos: number, bits: number): void {
-    if (isIp(ctx.flow)) put(ctx, TOS_TTL, tos << 24, bits << 24);
+    if (!isIp(ctx.flow)) return;
+    consultIp(ctx);
+    put(ctx, TOS_TTL, tos << 24, bits << 24);
   },
 };
 

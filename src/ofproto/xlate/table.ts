@@ -77,7 +77,7 @@ function lookup(ctx: XlateContext, mayPacketIn: boolean, honorMiss: boolean): Ru
     flow[TP] = 0;
   }
   let rule: Rule | null = null;
-  let missed = false;
+  let missed = ctx.tableId >= TABLE_COUNT;
   for (; ctx.tableId < TABLE_COUNT; ctx.tableId++) {
     const table = bridge.tables[ctx.tableId];
     rule = table.lookup(flow, ctx.mask);

@@ -17,8 +17,10 @@ import {
   ETH_TYPE_PROTO,
   FLOW_WORDS,
   IN_PORT,
+  MPLS_LSE,
   OF_IN_PORT,
   PACKET_TYPE,
+  PBB_ISID,
   RECIRC_ID,
   VLAN_CFI,
   VLAN0,
@@ -42,6 +44,8 @@ export interface Translation {
    * valid until that is used again.
    */
   readonly mask: Uint32Array;
+  /** Bits of the outer tag that were looked at: `mask` has all of them when none was. */
+  readonly tagBits: number;
   readonly effects: readonly Effect[];
   /** Numbers of frozen states that the program names. */
   readonly recircIds: readonly number[];
@@ -148,9 +152,10 @@ function end(ctx: XlateContext): void {
 
 function finish(ctx: XlateContext, flow: Uint32Array): Translation {
   const { program, dropReason } = ctx.finish();
+  const tagBits = ctx.mask[VLAN0];
   finishMask(flow, ctx.mask);
   const recircIds = ctx.recircIds.length > 0 ? ctx.recircIds : NO_IDS;
-  return { program, mask: ctx.mask, effects: ctx.effects, recircIds, dropReason };
+  return { program, mask: ctx.mask, tagBits, effects: ctx.effects, recircIds, dropReason };
 }
 
 function dropped(flow: Uint32Array, dropReason: DropReason): Translation {
@@ -158,13 +163,20 @@ function dropped(flow: Uint32Array, dropReason: DropReason): Translation {
   finishMask(flow, mask);
   const builder = new ProgramBuilder();
   builder.drop(dropIndex(dropReason));
-  return { program: builder.take(), mask, effects: [], recircIds: NO_IDS, dropReason };
+  return { program: builder.take(), mask, tagBits: 0, effects: [], recircIds: NO_IDS, dropReason };
+}
+
+/** Labels and service ids that a frame does not have are 0, whatever looked at them. */
+function finishHeaders(ethType: number, mask: Uint32Array): void {
+  if (ethType !== 0x8847 && ethType !== 0x8848) mask.fill(0, MPLS_LSE, MPLS_LSE + 3);
+  if (ethType !== 0x88e7) mask[PBB_ISID] = 0;
 }
 
 /** Bits that always count, as Open vSwitch has them: a datapath flow cannot be written down without them. */
 function finishMask(flow: Uint32Array, mask: Uint32Array): void {
   mask[IN_PORT] = mask[RECIRC_ID] = mask[PACKET_TYPE] = 0xffffffff;
   const ethType = flow[ETH_TYPE_PROTO] >>> 16;
+  finishHeaders(ethType, mask);
   const fragment = ethType === ETH_TYPE_IPV4 || ethType === ETH_TYPE_IPV6 ? 0x3 : 0;
   mask[ETH_TYPE_PROTO] = (mask[ETH_TYPE_PROTO] | 0xffff0000 | fragment) >>> 0;
   // The outer TPID is the frame's Ethernet type. A tag that nobody looked at is matched whole, because
