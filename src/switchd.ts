@@ -8,6 +8,7 @@ import type { RunOptions } from './cli/options.ts';
 import { Applier, type Fabric } from './config/apply.ts';
 import { Configurator } from './config/configurator.ts';
 import type { Abilities } from './config/desired.ts';
+import { deviceErrorsOf } from './config/device-errors.ts';
 import { DummyNetdevs } from './config/netdev/dummy-netdev.ts';
 import {
   DUMMY_INTERFACE_TYPES,
@@ -16,11 +17,13 @@ import {
 } from './config/netdev/netdev-types.ts';
 import { PortAllocator } from './config/port-allocator.ts';
 import { parseOsRelease } from './config/report-ops.ts';
+import { TlsSource } from './config/tls-source.ts';
 import type { WantedSettings } from './config/wanted.ts';
 import type { Datapath } from './datapath/datapath.ts';
 import { DATAPATH_EVENTS, DROP_REASONS } from './datapath/drop-reason.ts';
 import { InlineDatapath } from './datapath/inline-datapath.ts';
 import { WorkerDatapath } from './datapath/worker-datapath.ts';
+import { OpenflowBridge } from './ofproto/openflow/openflow-bridge.ts';
 import { Switch } from './ofproto/switch.ts';
 import { OvsdbClient } from './ovsdb/client.ts';
 import { Links } from './sys/links.ts';
@@ -137,8 +140,26 @@ export async function startSwitch(
     datapathTypes: ['netdev', 'system', ...(isDummy ? ['dummy'] : [])],
     dummy: options.dummy === 'none' ? 'off' : options.dummy === 'normal' ? 'on' : options.dummy,
   };
-  const applier = new Applier({
+  const tls = new TlsSource((why) => vlog.module('stream_ssl').err(why));
+  const deviceErrors = deviceErrorsOf(
+    () => applier,
+    () => links.statistics(),
+    clock,
+  );
+  const applier: Applier = new Applier({
     fabricOf: (type) => (type === 'dummy' || options.dummy === 'override' ? inMemory() : real()),
+    openflow: (bridge, fabric) =>
+      new OpenflowBridge({
+        bridge,
+        switch: fabric.switch,
+        clock,
+        logs: vlog,
+        runDir: options.paths.runDir,
+        tls: () => tls.files(),
+        softwareVersion: OVS_VERSION,
+        deviceErrors,
+        statusChanged: () => configurator.schedule(),
+      }),
     open: (want, { gate }) => openNetdev(want, { links, dummies }, gate),
     log: vlog.module('bridge'),
     deviceLog: vlog.module('netdev'),
@@ -150,6 +171,7 @@ export async function startSwitch(
     pid: process.pid,
   });
   const system = osRelease();
+  let hasActed = false;
   const configurator = new Configurator({
     client,
     applier,
@@ -165,6 +187,8 @@ export async function startSwitch(
       interfaceTypes: abilities.interfaceTypes,
     }),
     linkStatistics: () => links.statistics(),
+    configureTls: (paths) => tls.configure(paths),
+    runDir: options.paths.runDir,
     configureSwitches: (wanted) => {
       settings = wanted;
       for (const fabric of fabrics) fabric.switch.configure(wanted);
@@ -172,7 +196,13 @@ export async function startSwitch(
     revalidateAll: async () => {
       await Promise.all(fabrics.map((fabric) => fabric.switch.revalidateAll()));
     },
-    onRun: () => {},
+    onRun: () => {
+      // Once it acts, as the original says it: standard error of a daemon is closed by then.
+      if (!hasActed && configurator.inForce !== null) {
+        hasActed = true;
+        vlog.module('bridge').info(VERSION_LINE.replace(/^\S+/, PROGRAM_NAME));
+      }
+    },
   });
   links.onChange(() => configurator.scheduleForLinks());
   dummies.changed = () => configurator.schedule();
@@ -203,11 +233,10 @@ export async function startSwitch(
       : (options.unixctl ?? `${options.paths.runDir}/${PROGRAM_NAME}.${process.pid}.ctl`);
   if (controlSocket !== null) await unixctl.listen(controlSocket);
   client.start();
-  vlog.module('bridge').info(VERSION_LINE.replace(/^\S+/, PROGRAM_NAME));
-
   const stop = (cleanup: boolean): Promise<void> => {
     stopping ??= (async () => {
       await configurator.stop();
+      applier.closeOpenflow();
       if (cleanup) await configurator.cleanUp();
       client.stop();
       links.close();

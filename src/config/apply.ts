@@ -8,11 +8,13 @@ import type { Datapath, PortNo } from '../datapath/datapath.ts';
 import { OFPP_LOCAL, type OfPort } from '../flowtable/of-port.ts';
 import type { Bridge, DatapathType } from '../ofproto/bridge.ts';
 import type { BundleSettings } from '../ofproto/bundle.ts';
+import type { OpenflowBridge, OpenflowSettings } from '../ofproto/openflow/openflow-bridge.ts';
 import type { Switch } from '../ofproto/switch.ts';
 import type { Logger } from '../util/logger.ts';
 import { addressFromUuid, datapathIdText, localAddress } from './local-address.ts';
 import type { FrameGate } from './netdev/dummy-netdev.ts';
 import type { Netdev, NetdevStatus } from './netdev/netdev.ts';
+import { portLink } from './openflow-settings.ts';
 import {
   bridgeIdentity,
   interfaceIdentity,
@@ -36,6 +38,8 @@ export interface ApplyDeps {
   readonly fabricOf: (datapathType: string) => Fabric;
   /** Opens the device of an interface; rejects with a NetdevError. */
   readonly open: (want: WantedInterface, fabric: Fabric) => Promise<Netdev>;
+  /** Makes the OpenFlow side of a bridge, which listens at once. */
+  readonly openflow: (bridge: Bridge, fabric: Fabric) => OpenflowBridge;
   readonly log: Logger;
   /** For trouble with devices that are open (module netdev). */
   readonly deviceLog: Logger;
@@ -66,6 +70,7 @@ export class InterfaceEntry {
 export class BridgeEntry implements RunningBridgeView {
   want: WantedBridge;
   readonly bridge: Bridge;
+  readonly openflow: OpenflowBridge;
   readonly fabric: Fabric;
   settings: string;
   readonly entries = new Map<string, InterfaceEntry>();
@@ -76,9 +81,10 @@ export class BridgeEntry implements RunningBridgeView {
   /** The MTU that internal ports follow, bytes. */
   commonMtu = 1500;
 
-  constructor(want: WantedBridge, bridge: Bridge, fabric: Fabric) {
+  constructor(want: WantedBridge, bridge: Bridge, openflow: OpenflowBridge, fabric: Fabric) {
     this.want = want;
     this.bridge = bridge;
+    this.openflow = openflow;
     this.fabric = fabric;
     this.settings = bridgeIdentity(want);
   }
@@ -133,6 +139,11 @@ export class Applier {
       if (step.kind === 'set-bundle') this.setBundle(step.bridge, step.want);
   }
 
+  /** Ends all OpenFlow connections. */
+  closeOpenflow(): void {
+    for (const { openflow } of this.running.values()) openflow.close();
+  }
+
   /** Resolves when every device given up is closed: its name is free again. */
   async closed(): Promise<void> {
     await Promise.all(this.closing.values());
@@ -184,7 +195,8 @@ export class Applier {
   }
 
   private removeBridge(name: string): void {
-    const { fabric } = this.entry(name);
+    const { fabric, openflow } = this.entry(name);
+    openflow.close();
     fabric.switch.removeBridge(name);
     this.running.delete(name);
   }
@@ -196,7 +208,8 @@ export class Applier {
       datapathType: want.datapathType as DatapathType,
       ...bridgeSettings(want),
     });
-    this.running.set(want.name, new BridgeEntry(want, bridge, fabric));
+    const openflow = this.deps.openflow(bridge, fabric);
+    this.running.set(want.name, new BridgeEntry(want, bridge, openflow, fabric));
   }
 
   private configureBridge(want: WantedBridge): void {
@@ -280,7 +293,10 @@ export class Applier {
    * Brings what follows from several rows and devices in line: addresses, datapath ids, MTUs, port states. Idempotent, run after
    * every change of the database or of a link.
    */
-  settle(wanted: readonly WantedBridge[]): void {
+  settle(
+    wanted: readonly WantedBridge[],
+    openflowSettings: (want: WantedBridge) => OpenflowSettings,
+  ): void {
     this.forgetUnwanted(wanted);
     for (const want of wanted) {
       const entry = this.running.get(want.name);
@@ -295,9 +311,11 @@ export class Applier {
       this.settleMtu(entry);
       for (const running of entry.entries.values()) {
         running.status = running.netdev.status();
-        const { linkUp, adminUp } = running.status;
+        const { linkUp, adminUp, mac } = running.status;
+        entry.bridge.setPortDevice(running.ofPort, mac ?? 0n, portLink(running.status));
         entry.bridge.setPortState(running.ofPort, linkUp !== false && adminUp !== false);
       }
+      entry.openflow.configure(openflowSettings(want));
     }
   }
 

@@ -11,10 +11,11 @@ import type { Clock, Timer } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Applier } from './apply.ts';
 import { type Abilities, changesConfiguration, desired } from './desired.ts';
+import { openflowSettings } from './openflow-settings.ts';
 import { plan } from './plan.ts';
 import { runningState } from './report.ts';
 import { type RunningRoot, reportOperations } from './report-ops.ts';
-import type { WantedSettings, WantedState } from './wanted.ts';
+import type { WantedBridge, WantedSettings, WantedState, WantedTls } from './wanted.ts';
 
 export interface ConfiguratorDeps {
   readonly client: OvsdbClient;
@@ -27,6 +28,10 @@ export interface ConfiguratorDeps {
   readonly linkStatistics: () => ReadonlyMap<number, LinkStats>;
   /** Hands global settings to the switches. */
   readonly configureSwitches: (settings: WantedSettings) => void;
+  /** Says where keys and certificates are. */
+  readonly configureTls: (tls: WantedTls | null) => void;
+  /** Where sockets lie. */
+  readonly runDir: string;
   /** Resolves when all megaflows reflect what was configured. */
   readonly revalidateAll: () => Promise<void>;
   /** Called after each run. */
@@ -49,6 +54,7 @@ export class Configurator {
   private statisticsTimer: Timer | null = null;
   /** Problems already logged, so that each is said once. */
   private saidProblems = new Set<string>();
+  private readonly refusedTargets = new Set<string>();
   private wanted: WantedState | null = null;
   private soon: Timer | null = null;
   private lastRunMs = 0;
@@ -129,10 +135,19 @@ export class Configurator {
     this.deps.configureSwitches(wanted.settings);
     this.followStatistics(wanted.settings.statsUpdateIntervalMs);
     await applier.apply(plan(wanted.bridges, applier.running));
-    applier.settle(wanted.bridges);
+    this.deps.configureTls(wanted.tls);
+    applier.settle(wanted.bridges, (want) => this.openflowSettings(want, wanted.settings));
     await this.deps.revalidateAll();
     this.wanted = wanted;
     await this.report(wanted);
+  }
+
+  private openflowSettings(want: WantedBridge, settings: WantedSettings) {
+    const { runDir, log } = this.deps;
+    return openflowSettings(want, settings.bundleIdleTimeoutSeconds, runDir, (why) => {
+      if (!this.refusedTargets.has(why)) log.err(why);
+      this.refusedTargets.add(why);
+    });
   }
 
   private async report(wanted: WantedState): Promise<void> {

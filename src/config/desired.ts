@@ -27,6 +27,7 @@ import type {
   WantedPort,
   WantedSettings,
   WantedState,
+  WantedTls,
 } from './wanted.ts';
 
 /** What this daemon can do and was told on its command line. */
@@ -56,6 +57,7 @@ export function desired(db: Database, abilities: Abilities): WantedState {
       initialized: false,
       nextCfg: 0,
       settings: settingsOf({}),
+      tls: null,
       bridges: [],
       errors: [],
     };
@@ -66,9 +68,16 @@ export function desired(db: Database, abilities: Abilities): WantedState {
     initialized: true,
     nextCfg: root.next_cfg,
     settings: settingsOf(stringMap(root.other_config)),
+    tls: tlsOf(db, root.ssl),
     bridges,
     errors: reader.errors,
   };
+}
+
+function tlsOf(db: Database, uuid: string | null): WantedTls | null {
+  const row = uuid === null ? undefined : db.row('SSL', uuid);
+  if (row === undefined) return null;
+  return { privateKey: row.private_key, certificate: row.certificate, caCertificate: row.ca_cert };
 }
 
 function settingsOf(config: StringMap): WantedSettings {
@@ -481,6 +490,7 @@ const REPORTED: Readonly<Record<TableName, ReadonlySet<string>>> = {
     'error',
   ]),
   Controller: new Set(['is_connected', 'role', 'status']),
+  SSL: new Set(),
 };
 
 /** True unless an update only echoes what the daemon itself reported. */

@@ -58,6 +58,13 @@ export interface RunningBridge {
   readonly status?: Readonly<Record<string, string>>;
 }
 
+interface RunningController {
+  readonly uuid: string;
+  readonly isConnected: boolean;
+  readonly role: string | null;
+  readonly status: Readonly<Record<string, string>>;
+}
+
 export interface RunningRoot {
   /** next_cfg of the wanted state that is in force now; undefined while none is. */
   readonly curCfg?: number;
@@ -78,6 +85,7 @@ export interface RunningState {
   readonly bridges: readonly RunningBridge[];
   readonly ports?: readonly RunningPort[];
   readonly interfaces: readonly RunningInterface[];
+  readonly controllers?: readonly RunningController[];
 }
 
 /** Builds the transaction that reports `running`; empty when the database says so already. */
@@ -99,6 +107,13 @@ export function reportOperations(db: Database, running: RunningState): Transacti
         bridge.datapathId === null ? null : bridge.datapathId.toString(16).padStart(16, '0'),
       datapath_version: bridge.datapathVersion,
       ...(bridge.status === undefined ? {} : { status: map(bridge.status) }),
+    });
+  }
+  for (const { uuid, isConnected, role, status } of running.controllers ?? []) {
+    update(db, transaction, 'Controller', uuid, {
+      is_connected: isConnected,
+      role,
+      status: map(status),
     });
   }
   const row = db.root();

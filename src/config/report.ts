@@ -3,6 +3,7 @@
  */
 import type { LinkStats } from '../sys/links.ts';
 import type { Applier, BridgeEntry, InterfaceEntry } from './apply.ts';
+import { NO_CONTROLLER } from './openflow-settings.ts';
 import type { RunningBridge, RunningInterface, RunningRoot, RunningState } from './report-ops.ts';
 import { type Counters, interfaceStatistics, patchStatistics } from './statistics.ts';
 import type { WantedInterface, WantedState } from './wanted.ts';
@@ -15,6 +16,7 @@ export function runningState(
   links: ReadonlyMap<number, LinkStats> | null,
 ): RunningState {
   const bridges: RunningBridge[] = [];
+  const controllers: NonNullable<RunningState['controllers']>[number][] = [];
   const interfaces: RunningInterface[] = [];
   for (const want of wanted.bridges) {
     const entry = applier.running.get(want.name);
@@ -24,13 +26,17 @@ export function runningState(
       datapathId: BigInt(`0x${entry.datapathId}`),
       datapathVersion: '<built-in>',
     });
+    const statuses = entry.openflow.controllerStatus();
+    for (const { uuid } of want.controllers) {
+      controllers.push({ uuid, ...(statuses.get(uuid) ?? NO_CONTROLLER) });
+    }
     for (const iface of want.ports.flatMap((port) => port.interfaces)) {
       if (iface.uuid !== null) {
         interfaces.push(interfaceState(iface, iface.uuid, entry, applier, links));
       }
     }
   }
-  return { root, bridges, interfaces };
+  return { root, bridges, interfaces, controllers };
 }
 
 function interfaceState(

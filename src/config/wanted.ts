@@ -118,12 +118,21 @@ export interface ConfigProblem {
   readonly message: string;
 }
 
+/** Paths of PEM files, from the SSL table. */
+export interface WantedTls {
+  readonly privateKey: string;
+  readonly certificate: string;
+  readonly caCertificate: string;
+}
+
 export interface WantedState {
   /** False while the database has no Open_vSwitch row: nothing is wanted and nothing can be reported. */
   readonly initialized: boolean;
   /** Reported as cur_cfg once all of this works. */
   readonly nextCfg: number;
   readonly settings: WantedSettings;
+  /** Null without an SSL row. */
+  readonly tls: WantedTls | null;
   /** In the order of their names. */
   readonly bridges: readonly WantedBridge[];
   /** In the order found; equal messages of two runs are equal texts, so that the logger can say each once. */

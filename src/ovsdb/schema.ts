@@ -20,6 +20,7 @@ const counters = map('string', 'integer');
 export const SCHEMA = {
   Open_vSwitch: {
     bridges: set('uuid'),
+    ssl: optional('uuid'),
     other_config: strings,
     next_cfg: atom('integer'),
     cur_cfg: atom('integer'),
@@ -124,6 +125,12 @@ export const SCHEMA = {
     is_connected: atom('boolean'),
     role: optional('string'),
     status: strings,
+  },
+  SSL: {
+    private_key: atom('string'),
+    certificate: atom('string'),
+    ca_cert: atom('string'),
+    bootstrap_ca_cert: atom('boolean'),
   },
 } as const satisfies Record<string, Record<string, ColumnType>>;
 

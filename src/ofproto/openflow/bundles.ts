@@ -1,0 +1,115 @@
+/**
+ * Bundles that a connection has pending: messages to be carried out together (OpenFlow 1.4.1, 6.8). What goes wrong with a bundle ends it,
+ * as by Open vSwitch; one that nobody adds to for a while is forgotten.
+ */
+import type { Clock, Timer } from '../../util/clock.ts';
+import type { OfErrorName } from '../codec/errors.ts';
+import type { Message } from '../codec/messages.ts';
+
+export const BUNDLE_ATOMIC = 1;
+export const BUNDLE_ORDERED = 2;
+const KNOWN_FLAGS = BUNDLE_ATOMIC | BUNDLE_ORDERED;
+
+const MAX_BUNDLES = 64;
+const MAX_MESSAGES = 1 << 20;
+export const DEFAULT_BUNDLE_IDLE_MS = 10_000;
+
+export interface BundledMessage {
+  readonly message: Message;
+  /** As it came, for errors. */
+  readonly bytes: Uint8Array;
+  readonly xid: number;
+}
+
+interface Bundle {
+  readonly flags: number;
+  isClosed: boolean;
+  readonly messages: BundledMessage[];
+  usedMs: number;
+}
+
+export class Bundles {
+  idleMs = DEFAULT_BUNDLE_IDLE_MS;
+  private readonly clock: Clock;
+  private readonly pending = new Map<number, Bundle>();
+  private timer: Timer | null = null;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  open(id: number, flags: number): OfErrorName | null {
+    if ((flags & ~KNOWN_FLAGS) !== 0) return 'OFPBFC_BAD_FLAGS';
+    if (this.pending.delete(id)) return 'OFPBFC_BAD_ID';
+    return this.make(id, flags) === null ? 'OFPBFC_OUT_OF_BUNDLES' : null;
+  }
+
+  close(id: number, flags: number): OfErrorName | null {
+    const bundle = this.pending.get(id);
+    if (bundle === undefined) return 'OFPBFC_BAD_ID';
+    if (bundle.isClosed) return this.fail(id, 'OFPBFC_BUNDLE_CLOSED');
+    if (bundle.flags !== flags) return this.fail(id, 'OFPBFC_BAD_FLAGS');
+    bundle.isClosed = true;
+    this.use(bundle);
+    return null;
+  }
+
+  /** Adds to a bundle, which need not have been opened. */
+  add(id: number, flags: number, message: BundledMessage): OfErrorName | null {
+    if ((flags & ~KNOWN_FLAGS) !== 0) return 'OFPBFC_BAD_FLAGS';
+    const bundle = this.pending.get(id) ?? this.make(id, flags);
+    if (bundle === null) return 'OFPBFC_OUT_OF_BUNDLES';
+    if (bundle.isClosed) return this.fail(id, 'OFPBFC_BUNDLE_CLOSED');
+    if (bundle.flags !== flags) return this.fail(id, 'OFPBFC_BAD_FLAGS');
+    if (bundle.messages.length >= MAX_MESSAGES) return this.fail(id, 'OFPBFC_MSG_TOO_MANY');
+    bundle.messages.push(message);
+    this.use(bundle);
+    return null;
+  }
+
+  /** Takes a bundle out to commit it. */
+  take(id: number, flags: number): { readonly messages: readonly BundledMessage[] } | OfErrorName {
+    const bundle = this.pending.get(id);
+    if (bundle === undefined) return 'OFPBFC_BAD_ID';
+    this.pending.delete(id);
+    return bundle.flags === flags ? bundle : 'OFPBFC_BAD_FLAGS';
+  }
+
+  discard(id: number): OfErrorName | null {
+    return this.pending.delete(id) ? null : 'OFPBFC_BAD_ID';
+  }
+
+  clear(): void {
+    this.pending.clear();
+    this.timer?.cancel();
+    this.timer = null;
+  }
+
+  private make(id: number, flags: number): Bundle | null {
+    if (this.pending.size >= MAX_BUNDLES) return null;
+    const bundle: Bundle = { flags, isClosed: false, messages: [], usedMs: this.clock.now() };
+    this.pending.set(id, bundle);
+    this.watch();
+    return bundle;
+  }
+
+  private fail(id: number, error: OfErrorName): OfErrorName {
+    this.pending.delete(id);
+    return error;
+  }
+
+  private use(bundle: Bundle): void {
+    bundle.usedMs = this.clock.now();
+  }
+
+  private watch(): void {
+    this.timer ??= this.clock.after(this.idleMs, () => {
+      this.timer = null;
+      const now = this.clock.now();
+      for (const [id, bundle] of this.pending) {
+        if (now - bundle.usedMs >= this.idleMs) this.pending.delete(id);
+      }
+      if (this.pending.size > 0) this.watch();
+    });
+  }
+}

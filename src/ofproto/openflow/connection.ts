@@ -1,0 +1,177 @@
+/**
+ * What the switch remembers about one controller or tool: role, formats, what it wants to hear, bundles and monitors. All of it
+ * begins anew with each connection. Handlers (handlers.ts) change it, events (openflow-bridge.ts) read it.
+ */
+import type { Clock } from '../../util/clock.ts';
+import type { OfErrorName } from '../codec/errors.ts';
+import {
+  encodeError,
+  encodeMessage,
+  encodeParts,
+  hasMessage,
+  type Message,
+  type MessageForm,
+} from '../codec/messages.ts';
+import type { WireContext } from '../codec/reader.ts';
+import { OF10, type OfVersion } from '../codec/versions.ts';
+import type { PacketIn } from '../model.ts';
+import { NO_BUFFER } from '../model.ts';
+import { AsyncFilter, type AsyncKind, type Role } from './async-filter.ts';
+import { Bundles } from './bundles.ts';
+import { FlowMonitors } from './flow-monitors.ts';
+import { PacketInRate } from './packet-in-rate.ts';
+import type { OpenflowReconnect } from './reconnect.ts';
+
+/** `controller` for those that the switch connects to; `service` for whoever connects to the switch. */
+export type ConnectionKind = 'controller' | 'service';
+
+const DEFAULT_MISS_SEND_LENGTH = 128;
+const ALL_BYTES = 0xffff;
+/** Asynchronous messages are dropped while this much is unsent. */
+const ASYNC_LIMIT_BYTES = 1 << 20;
+
+export class Connection {
+  readonly kind: ConnectionKind;
+  readonly rconn: OpenflowReconnect;
+  readonly bundles: Bundles;
+  readonly monitors: FlowMonitors;
+  role: Role = 'equal';
+  controllerId = 0;
+  missSendLength = 0;
+  invalidTtlToController = false;
+  flowFormat: 'openflow10' | 'nxm' = 'openflow10';
+  flowModTableId = false;
+  packetInFormat: 'standard' | 'nxt' | 'nxt2' = 'standard';
+  /** By Controller.enable_async_messages. */
+  enableAsync = true;
+  /** Asynchronous messages that found the peer not reading. */
+  droppedAsync = 0;
+  async: AsyncFilter = new AsyncFilter(OF10);
+  private readonly tunMetadata: () => WireContext['tunMetadata'];
+  /** Misses and others have a limit each. */
+  private readonly missRate: PacketInRate;
+  private readonly actionRate: PacketInRate;
+
+  constructor(
+    kind: ConnectionKind,
+    rconn: OpenflowReconnect,
+    clock: Clock,
+    tunMetadata: () => WireContext['tunMetadata'],
+  ) {
+    this.kind = kind;
+    this.rconn = rconn;
+    this.tunMetadata = tunMetadata;
+    this.bundles = new Bundles(clock);
+    this.monitors = new FlowMonitors(this);
+    const send = (bytes: Uint8Array): void => this.sendAsync(bytes);
+    this.missRate = new PacketInRate(clock, send);
+    this.actionRate = new PacketInRate(clock, send);
+  }
+
+  /** Forgets everything: a new connection has come about. */
+  begin(version: OfVersion): void {
+    this.role = 'equal';
+    this.controllerId = 0;
+    this.missSendLength = this.kind === 'controller' ? DEFAULT_MISS_SEND_LENGTH : 0;
+    this.invalidTtlToController = false;
+    this.flowFormat = 'openflow10';
+    this.flowModTableId = false;
+    this.packetInFormat = 'standard';
+    this.async = new AsyncFilter(version);
+    this.end();
+  }
+
+  /** Gives up what belongs to a connection that is over. */
+  end(): void {
+    this.bundles.clear();
+    this.monitors.clear();
+    this.missRate.clear();
+    this.actionRate.clear();
+  }
+
+  limitPacketIns(rate: number, burst: number): void {
+    this.missRate.configure(rate, burst);
+    this.actionRate.configure(rate, burst);
+  }
+
+  /** For the `status` column. */
+  packetInStatus(): Record<string, string> {
+    const status: Record<string, string> = {};
+    for (const [name, limit] of [
+      ['miss', this.missRate],
+      ['action', this.actionRate],
+    ] as const) {
+      if (!limit.isLimited) continue;
+      status[`packet-in-${name}-backlog`] = String(limit.backlog);
+      status[`packet-in-${name}-bypassed`] = String(limit.stats.bypassed);
+      status[`packet-in-${name}-queued`] = String(limit.stats.queued);
+      status[`packet-in-${name}-dropped`] = String(limit.stats.dropped);
+    }
+    return status;
+  }
+
+  get version(): OfVersion {
+    return this.rconn.version ?? OF10;
+  }
+  get context(): WireContext {
+    const { version, flowModTableId } = this;
+    const tunMetadata = this.tunMetadata();
+    return tunMetadata === undefined
+      ? { version, flowModTableId }
+      : { version, flowModTableId, tunMetadata };
+  }
+  /** The form of messages about flows: of 1.0 the controller has chosen. */
+  get flowForm(): MessageForm {
+    return this.version === OF10 && this.flowFormat === 'nxm' ? 'nx' : 'of';
+  }
+
+  reply(message: Message, xid: number): void {
+    this.rconn.send(encodeMessage(message, this.context, xid));
+  }
+  replyParts(message: Message & { readonly entries: readonly unknown[] }, xid: number): void {
+    for (const part of encodeParts(message, this.context, xid)) this.rconn.send(part);
+  }
+  /** Quotes `request`. */
+  error(error: OfErrorName, request: Uint8Array): void {
+    this.rconn.send(encodeError(error, request, this.context));
+  }
+
+  /** Whether an asynchronous message would be heard. */
+  wants(kind: AsyncKind, reason: number): boolean {
+    if (!this.rconn.isConnected || !this.enableAsync) return false;
+    // Tools hear of nothing until they ask, which they do with a miss_send_len.
+    if (this.kind === 'service' && this.missSendLength === 0) return false;
+    return this.async.wants(this.role, kind, reason);
+  }
+
+  /** Sends what nobody asked for, unless the version has no such message or the peer does not read. */
+  tell(message: Message): void {
+    if (!hasMessage(message.kind, this.version)) return;
+    this.sendAsync(encodeMessage(message, this.context, 0));
+  }
+
+  private sendAsync(bytes: Uint8Array): void {
+    if (this.rconn.unsentBytes > ASYNC_LIMIT_BYTES) this.droppedAsync++;
+    else this.rconn.send(bytes);
+  }
+
+  /** Frames are always sent whole, since none is kept (OpenFlow 1.3.5, 7.4.1: NO_BUFFER). */
+  tellPacketIn(packetIn: PacketIn, port: number, isMiss: boolean): void {
+    const { frame } = packetIn;
+    const form = FORMS[this.packetInFormat];
+    const bytes = encodeMessage(
+      {
+        kind: 'packetIn',
+        form,
+        packetIn: { ...packetIn, maxBytes: ALL_BYTES },
+        bufferId: NO_BUFFER,
+        totalLength: frame.length,
+      },
+      this.context,
+      0,
+    );
+    (isMiss ? this.missRate : this.actionRate).offer(port, bytes);
+  }
+}
+
+const FORMS = { standard: 'of', nxt: 'nx', nxt2: 'nx2' } as const;

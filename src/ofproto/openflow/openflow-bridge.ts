@@ -1,0 +1,568 @@
+/**
+ * The OpenFlow side of one bridge: its controllers, the tools that connect to it, and what they hear of its events.
+ *
+ * Controllers that the database names are connected to (or listened for); besides, `BRIDGE.mgmt` takes tools such as ovs-ofctl and
+ * `BRIDGE.snoop` shows what controllers and the switch say to each other. Both sockets are for their owner only.
+ */
+import type { Socket } from 'node:net';
+import type { Datapath } from '../../datapath/datapath.ts';
+import { wordOf } from '../../flowtable/match.ts';
+import { OF_IN_PORT } from '../../packet/key.ts';
+import type { Clock, Timer } from '../../util/clock.ts';
+import type { Logger, LogSource } from '../../util/logger.ts';
+import type { Bridge, FragmentHandling } from '../bridge.ts';
+import type { BridgePort } from '../bridge-port.ts';
+import { versionBitmap } from '../codec/connection-messages.ts';
+import { OF_VERSIONS, OF10, OF13, OF14, type OfVersion } from '../codec/versions.ts';
+import type { BridgeListener, FlowChange } from '../events.ts';
+import type { FlowRemoved, PacketIn, PacketInReason, PortDescription } from '../model.ts';
+import type { Switch } from '../switch.ts';
+import { TABLE_COUNT } from '../tables/flow-table.ts';
+import { describePorts } from '../tables/ports.ts';
+import type { Role } from './async-filter.ts';
+import { Connection, type ConnectionKind } from './connection.ts';
+import { FailOpen } from './fail-open.ts';
+import { handleMessage } from './handlers.ts';
+import { OpenflowListener } from './listener.ts';
+import type { DeviceErrors } from './port-statistics.ts';
+import { OpenflowReconnect, type ReconnectOptions } from './reconnect.ts';
+import { OpenflowSession } from './session.ts';
+import { isPassive } from './target.ts';
+import type { TlsFiles } from './tls.ts';
+
+/** A Controller row, numbers checked. */
+export interface ControllerSettings {
+  readonly uuid: string;
+  readonly target: string;
+  readonly maxBackoffMs: number;
+  /** 0 for never. */
+  readonly probeMs: number;
+  /** Packet-ins a second, 0 for no limit. */
+  readonly rateLimit: number;
+  readonly burstLimit: number;
+  readonly enableAsync: boolean;
+}
+
+export interface OpenflowSettings {
+  readonly controllers: readonly ControllerSettings[];
+  /** Versions that may be spoken; empty for all. */
+  readonly versions: readonly OfVersion[];
+  readonly failMode: 'standalone' | 'secure';
+  /** other_config:dp-desc and dp-sn. */
+  readonly description: string | null;
+  readonly serial: string | null;
+  readonly bundleIdleMs: number;
+}
+
+export interface ControllerStatus {
+  readonly isConnected: boolean;
+  /** Null while not connected. */
+  readonly role: 'other' | 'master' | 'slave' | null;
+  readonly status: Readonly<Record<string, string>>;
+}
+
+export interface OpenflowDeps {
+  readonly bridge: Bridge;
+  readonly switch: Switch;
+  readonly clock: Clock;
+  readonly logs: LogSource;
+  readonly runDir: string;
+  readonly tls: () => TlsFiles | null;
+  /** Version of the switch, for descriptions. */
+  readonly softwareVersion: string;
+  readonly deviceErrors: (port: BridgePort) => DeviceErrors | null;
+  /** Something that the database tells of controllers has changed. */
+  readonly statusChanged: () => void;
+}
+
+const MAX_TOOLS = 256;
+const MAX_SNOOPERS = 8;
+/** Tools are probed, too, so that a dead one does not stay for ever. */
+const TOOL_PROBE_MS = 60_000;
+
+interface Active {
+  settings: ControllerSettings;
+  readonly connection: Connection;
+}
+
+interface Passive {
+  settings: ControllerSettings;
+  readonly listener: OpenflowListener;
+}
+
+const ROLE_NAMES = { equal: 'other', primary: 'master', secondary: 'slave' } as const;
+
+const FLOW_REMOVED_REASONS = [
+  'idleTimeout',
+  'hardTimeout',
+  'delete',
+  'groupDelete',
+  'meterDelete',
+  'eviction',
+] as const;
+const PORT_REASONS = { add: 0, delete: 1, modify: 2 } as const;
+const PACKET_IN_REASONS: readonly PacketInReason[] = [
+  'noMatch',
+  'action',
+  'invalidTtl',
+  'actionSet',
+  'group',
+  'packetOut',
+];
+
+/** What a version can say of why a packet comes: 1.0 to 1.2 know no table-miss flows, 1.4 has more reasons than 1.3. */
+function wireReason(reason: PacketInReason, version: OfVersion): PacketInReason {
+  if (reason === 'implicitMiss') return 'noMatch';
+  if (reason === 'explicitMiss') return version < OF13 ? 'action' : 'noMatch';
+  if (PACKET_IN_REASONS.indexOf(reason) > 2 && version < OF14) return 'action';
+  return reason;
+}
+
+export class OpenflowBridge implements BridgeListener {
+  readonly bridge: Bridge;
+  readonly switch: Switch;
+  /** Module ofproto. */
+  readonly log: Logger;
+  private readonly deps: OpenflowDeps;
+  private readonly connections = new Set<Connection>();
+  private readonly active = new Map<string, Active>();
+  private readonly passive = new Map<string, Passive>();
+  private readonly mgmt: OpenflowListener;
+  private readonly snoop: OpenflowListener;
+  private readonly snoopers = new Set<OpenflowSession>();
+  private readonly failOpen: FailOpen;
+  private readonly createdAt = new WeakMap<BridgePort, number>();
+  private settings: OpenflowSettings | null = null;
+  private versions = versionBitmap(OF_VERSIONS);
+  private wantsMiss = false;
+  private electionId: bigint | null = null;
+  private statusTimer: Timer | null = null;
+
+  constructor(deps: OpenflowDeps) {
+    this.deps = deps;
+    this.bridge = deps.bridge;
+    this.switch = deps.switch;
+    this.log = deps.logs.module('connmgr');
+    this.failOpen = new FailOpen(deps.bridge, deps.clock, deps.logs.module('fail_open'), () =>
+      [...this.active.values()].map(({ connection, settings }) => ({
+        rconn: connection.rconn,
+        probeMs: settings.probeMs,
+      })),
+    );
+    const { name } = deps.bridge;
+    this.mgmt = this.listen(`punix:${deps.runDir}/${name}.mgmt`, MAX_TOOLS, (socket, from) =>
+      this.accept(socket, from, TOOL_PROBE_MS, null),
+    );
+    this.snoop = this.listen(`punix:${deps.runDir}/${name}.snoop`, MAX_SNOOPERS, (socket, from) =>
+      this.acceptSnooper(socket, from),
+    );
+    deps.bridge.listener = this;
+    void this.mgmt.listen();
+    void this.snoop.listen();
+  }
+
+  private listen(
+    target: string,
+    maxConnections: number,
+    accept: (socket: Socket, name: string) => void,
+  ): OpenflowListener {
+    const { runDir, clock, tls } = this.deps;
+    return new OpenflowListener({
+      target,
+      runDir,
+      clock,
+      log: this.log,
+      tls,
+      maxConnections,
+      accept,
+    });
+  }
+
+  configure(settings: OpenflowSettings): void {
+    const versions = versionBitmap(settings.versions.length > 0 ? settings.versions : OF_VERSIONS);
+    const versionsChanged = versions !== this.versions;
+    this.versions = versions;
+    this.settings = settings;
+    const wanted = new Map(settings.controllers.map((one) => [one.target, one]));
+    for (const [target, { connection }] of this.active) {
+      if (wanted.has(target) && !versionsChanged) continue;
+      this.active.delete(target);
+      this.drop(connection);
+    }
+    for (const [target, { listener }] of this.passive) {
+      if (wanted.has(target)) continue;
+      this.passive.delete(target);
+      listener.close();
+    }
+    for (const controller of wanted.values()) {
+      if (isPassive(controller.target)) this.setPassive(controller);
+      else this.setActive(controller);
+    }
+    this.bridge.setHasControllers(this.active.size > 0);
+    for (const connection of this.connections) connection.bundles.idleMs = settings.bundleIdleMs;
+    this.failOpen.configure(settings.failMode === 'standalone' && this.active.size > 0);
+    this.changedWishes();
+  }
+
+  private setActive(settings: ControllerSettings): void {
+    const { target, maxBackoffMs, probeMs, rateLimit, burstLimit, enableAsync } = settings;
+    let active = this.active.get(target);
+    if (active === undefined) {
+      const { runDir, tls } = this.deps;
+      const connection = this.connect('controller', (events) =>
+        OpenflowReconnect.to(
+          { ...this.options(target, maxBackoffMs, probeMs), target, runDir, tls },
+          events,
+        ),
+      );
+      active = { settings, connection };
+      this.active.set(target, active);
+      connection.rconn.start();
+    }
+    active.settings = settings;
+    active.connection.rconn.configure({ maxBackoffMs, probeMs });
+    active.connection.limitPacketIns(rateLimit, burstLimit);
+    active.connection.enableAsync = enableAsync;
+  }
+
+  private setPassive(settings: ControllerSettings): void {
+    const { target } = settings;
+    const passive = this.passive.get(target);
+    if (passive !== undefined) {
+      passive.settings = settings;
+      return;
+    }
+    const listener = this.listen(target, MAX_TOOLS, (socket, from) => {
+      const now = this.passive.get(target)?.settings ?? settings;
+      this.accept(socket, from, now.probeMs, now);
+    });
+    this.passive.set(target, { settings, listener });
+    void listener.listen();
+  }
+
+  private options(target: string, maxBackoffMs: number, probeMs: number): ReconnectOptions {
+    const { clock, logs } = this.deps;
+    const name = `${this.bridge.name}<->${target}`;
+    return { name, clock, logs, versions: this.versions, maxBackoffMs, probeMs };
+  }
+
+  private accept(
+    socket: Socket,
+    from: string,
+    probeMs: number,
+    settings: ControllerSettings | null,
+  ): void {
+    const connection = this.connect('service', (events) =>
+      OpenflowReconnect.accepted(socket, this.options(from, 0, probeMs), events),
+    );
+    if (settings !== null) {
+      connection.limitPacketIns(settings.rateLimit, settings.burstLimit);
+      connection.enableAsync = settings.enableAsync;
+    }
+    connection.rconn.start();
+  }
+
+  private connect(
+    kind: ConnectionKind,
+    make: (events: Parameters<typeof OpenflowReconnect.to>[1]) => OpenflowReconnect,
+  ): Connection {
+    const rconn = make({
+      connected: (version) => {
+        connection.begin(version);
+        if (this.settings !== null) connection.bundles.idleMs = this.settings.bundleIdleMs;
+        rconn.isWatched = kind === 'controller' && this.snoopers.size > 0;
+        this.changedWishes();
+        if (kind === 'controller') {
+          this.failOpen.check();
+          this.statusChanged();
+        }
+      },
+      received: (bytes) => {
+        handleMessage(this, connection, bytes);
+        // Who does not read its answers gets to ask no more.
+        if (rconn.isCongested) rconn.pause();
+      },
+      drained: () => {
+        connection.monitors.drained();
+        rconn.resume();
+      },
+      disconnected: () => {
+        connection.end();
+        if (kind === 'service') this.connections.delete(connection);
+        else {
+          this.failOpen.check();
+          this.statusChanged();
+        }
+        this.changedWishes();
+      },
+      seen: (bytes) => {
+        for (const snooper of this.snoopers) snooper.send(bytes);
+      },
+    });
+    const connection = new Connection(kind, rconn, this.deps.clock, () => undefined);
+    this.connections.add(connection);
+    return connection;
+  }
+
+  private drop(connection: Connection): void {
+    this.connections.delete(connection);
+    connection.end();
+    connection.rconn.stop();
+  }
+
+  private acceptSnooper(socket: Socket, from: string): void {
+    const { clock, logs } = this.deps;
+    const xid = (): number => 0;
+    const name = `${this.bridge.name}<->${from}`;
+    const session = new OpenflowSession(
+      socket,
+      { name, clock, log: logs.module('vconn'), versions: this.versions, xid },
+      {
+        opened: () => {
+          this.snoopers.add(session);
+          this.watchControllers();
+        },
+        received: () => {},
+        drained: () => {},
+        closed: () => {
+          this.snoopers.delete(session);
+          this.watchControllers();
+        },
+      },
+    );
+  }
+
+  private watchControllers(): void {
+    const isWatched = this.snoopers.size > 0;
+    for (const { connection } of this.active.values()) connection.rconn.isWatched = isWatched;
+  }
+
+  /** Ends all connections; those that were made from here are made again. */
+  reconnect(): void {
+    for (const connection of [...this.connections]) {
+      if (connection.kind === 'controller') connection.rconn.reconnect();
+    }
+  }
+
+  close(): void {
+    for (const connection of [...this.connections]) this.drop(connection);
+    for (const { listener } of this.passive.values()) listener.close();
+    for (const snooper of [...this.snoopers]) snooper.close();
+    this.mgmt.close();
+    this.snoop.close();
+    this.failOpen.close();
+    this.statusTimer?.cancel();
+  }
+
+  // What the database tells.
+
+  private statusChanged(): void {
+    // Several connections that come and go at once are one report.
+    this.statusTimer ??= this.deps.clock.after(0, () => {
+      this.statusTimer = null;
+      this.deps.statusChanged();
+    });
+  }
+
+  /** By the UUID of the Controller row. */
+  controllerStatus(): Map<string, ControllerStatus> {
+    const now = this.deps.clock.now();
+    const seconds = (sinceMs: number): string => String(Math.floor((now - sinceMs) / 1000));
+    const all = new Map<string, ControllerStatus>();
+    for (const { settings, connection } of this.active.values()) {
+      const { rconn } = connection;
+      const status: Record<string, string> = {};
+      if (rconn.lastError !== null) status.last_error = rconn.lastError;
+      status.state = rconn.state;
+      if (rconn.connectedMs !== null) status.sec_since_connect = seconds(rconn.connectedMs);
+      if (rconn.disconnectedMs !== null) {
+        status.sec_since_disconnect = seconds(rconn.disconnectedMs);
+      }
+      all.set(settings.uuid, {
+        isConnected: rconn.isConnected,
+        role: rconn.isConnected ? ROLE_NAMES[connection.role] : null,
+        status: { ...status, ...connection.packetInStatus() },
+      });
+    }
+    return all;
+  }
+
+  // What handlers ask for.
+
+  features(version: OfVersion) {
+    return {
+      datapathId: BigInt(`0x${this.bridge.settings.datapathId}`),
+      buffers: 0,
+      tables: TABLE_COUNT,
+      auxiliaryId: 0,
+      capabilities: {
+        flowStats: true,
+        tableStats: true,
+        portStats: true,
+        stp: false,
+        groupStats: version > OF10,
+        ipReassembly: false,
+        queueStats: true,
+        arpMatchIp: true,
+        portBlocked: false,
+        bundles: version > OF14,
+        flowMonitoring: false,
+      },
+      actions: version === OF10 ? ACTIONS_10 : 0,
+      ports: version < OF13 ? describePorts(this.bridge) : [],
+    };
+  }
+
+  description() {
+    return {
+      manufacturer: 'Nicira, Inc.',
+      hardware: 'Open vSwitch',
+      software: this.deps.softwareVersion,
+      serial: this.settings?.serial ?? 'None',
+      datapath: this.settings?.description ?? 'None',
+    };
+  }
+
+  setFragments(handling: FragmentHandling): void {
+    if (this.bridge.fragments === handling) return;
+    this.bridge.fragments = handling;
+    this.bridge.tablesChanged();
+  }
+
+  /** Null before anybody was elected. */
+  get generationId(): bigint | null {
+    return this.electionId;
+  }
+
+  /** False for a generation older than the last one, by distance modulo 2^64 (OpenFlow 1.3.5, 6.3.4). */
+  elect(generationId: bigint): boolean {
+    if (this.electionId !== null && BigInt.asIntN(64, generationId - this.electionId) < 0n) {
+      return false;
+    }
+    this.electionId = generationId;
+    return true;
+  }
+
+  setRole(connection: Connection, role: Role): void {
+    if (role === 'primary' && connection.role !== 'primary') {
+      for (const other of this.connections) {
+        if (other.role !== 'primary') continue;
+        other.role = 'secondary';
+        if (other.wants('roleStatus', ROLE_PRIMARY_REQUEST)) {
+          other.tell({
+            kind: 'roleStatus',
+            role: 'secondary',
+            reason: 'primaryRequest',
+            generationId: this.electionId ?? NO_GENERATION,
+          });
+        }
+      }
+    }
+    connection.role = role;
+    this.changedWishes();
+    this.statusChanged();
+  }
+
+  /** Tells other controllers of a change that one of them made. */
+  forwardRequest(from: Connection, what: 'group' | 'meter', request: Uint8Array): void {
+    const reason = what === 'group' ? 0 : 1;
+    for (const other of this.connections) {
+      if (other !== from && other.wants('requestForward', reason)) {
+        other.tell({ kind: 'requestForward', request });
+      }
+    }
+  }
+
+  /** Which misses go to controllers may be another now. */
+  changedWishes(): void {
+    const wants = this.wantsMissPacketIn();
+    if (wants === this.wantsMiss) return;
+    this.wantsMiss = wants;
+    this.bridge.tablesChanged();
+  }
+
+  flushMonitors(): void {
+    const now = this.deps.clock.now();
+    for (const { monitors } of this.connections) monitors.flush(now);
+  }
+
+  /** Queues of a port by number. Real ones come with QoS; dummy devices have one, as in the original. */
+  queuesOf(port: BridgePort): readonly number[] {
+    return port.type.startsWith('dummy') ? [0] : [];
+  }
+
+  get datapath(): Datapath {
+    return this.switch.datapath;
+  }
+  now(): number {
+    return this.deps.clock.now();
+  }
+  createdMs(port: BridgePort): number {
+    const known = this.createdAt.get(port);
+    if (known !== undefined) return known;
+    const now = this.deps.clock.now();
+    this.createdAt.set(port, now);
+    return now;
+  }
+  deviceErrors(port: BridgePort): DeviceErrors | null {
+    return this.deps.deviceErrors(port);
+  }
+
+  // What the bridge tells.
+
+  packetIn(packetIn: PacketIn): void {
+    const port = wordOf(packetIn.match, OF_IN_PORT).value;
+    for (const connection of this.connections) {
+      if (!connection.rconn.isConnected || connection.controllerId !== packetIn.controllerId)
+        continue;
+      const reason = wireReason(packetIn.reason, connection.version);
+      if (!connection.wants('packetIn', PACKET_IN_REASONS.indexOf(reason))) continue;
+      const isMiss = packetIn.reason === 'noMatch' || packetIn.reason.endsWith('Miss');
+      connection.tellPacketIn({ ...packetIn, reason }, port, isMiss);
+    }
+  }
+
+  flowRemoved(flow: FlowRemoved): void {
+    const reason = FLOW_REMOVED_REASONS.indexOf(flow.reason);
+    for (const connection of this.connections) {
+      if (!connection.wants('flowRemoved', reason)) continue;
+      connection.tell({ kind: 'flowRemoved', flow, form: connection.flowForm });
+    }
+  }
+
+  flowChanged(change: FlowChange): void {
+    const now = this.deps.clock.now();
+    let isNoted = false;
+    for (const { monitors } of this.connections) {
+      if (monitors.isEmpty) continue;
+      monitors.note(change, now);
+      isNoted = true;
+    }
+    // What no message asked for (timeouts, learning) is told by itself.
+    if (isNoted && change.origin === null) this.flushMonitors();
+  }
+
+  portStatus(reason: 'add' | 'delete' | 'modify', port: PortDescription): void {
+    if (reason === 'add') {
+      const added = this.bridge.port(port.port);
+      if (added !== null) this.createdMs(added);
+    }
+    for (const connection of this.connections) {
+      if (!connection.wants('portStatus', PORT_REASONS[reason])) continue;
+      connection.tell({ kind: 'portStatus', reason, port });
+    }
+  }
+
+  wantsMissPacketIn(): boolean {
+    for (const connection of this.connections) {
+      if (connection.controllerId !== 0 || !connection.wants('packetIn', 0)) continue;
+      if (connection.version < OF13) return true;
+    }
+    return false;
+  }
+}
+
+/** OFPAT10_OUTPUT .. OFPAT10_ENQUEUE. */
+const ACTIONS_10 = 0xfff;
+const ROLE_PRIMARY_REQUEST = 0;
+const NO_GENERATION = 0xffff_ffff_ffff_ffffn;

@@ -1,0 +1,37 @@
+/** Table modification (OpenFlow 1.1.0, A.3.4.3; 1.4.1, 7.3.4.1): what a miss does in 1.1 and 1.2, eviction and vacancy events since 1.4. */
+import type { Bridge } from '../bridge.ts';
+import type { OfErrorName } from '../codec/errors.ts';
+import type { TableSettings } from '../codec/table-messages.ts';
+import { OF13, OF14, type OfVersion } from '../codec/versions.ts';
+import { OFPTT_ALL } from '../model.ts';
+
+export function tableMod(
+  bridge: Bridge,
+  wanted: TableSettings,
+  version: OfVersion,
+): OfErrorName | null {
+  const { tableId, miss, eviction, evictionFlags, vacancyEvents, vacancy } = wanted;
+  const tables = tableId === OFPTT_ALL ? bridge.tables : bridge.tables.slice(tableId, tableId + 1);
+  if (tables.length === 0) return 'OFPTMFC_BAD_TABLE';
+  // Which flows go first is the switch's choice.
+  if (evictionFlags !== null && evictionFlags !== 0) return 'OFPTMFC_BAD_CONFIG';
+  for (const table of tables) {
+    if (version < OF13 && miss !== null) {
+      // The last table has nothing to continue with.
+      if (miss === 'continue' && table.id === bridge.tables.length - 1) {
+        if (tableId !== OFPTT_ALL) return 'OFPTMFC_BAD_CONFIG';
+        continue;
+      }
+      table.miss = miss;
+    }
+    if (version >= OF14) {
+      table.evictionByController = eviction;
+      if (!vacancyEvents) table.vacancy = null;
+      else if (vacancy !== null) {
+        table.vacancy = { downPercent: vacancy.down, upPercent: vacancy.up };
+      }
+    }
+  }
+  bridge.tablesChanged();
+  return null;
+}
