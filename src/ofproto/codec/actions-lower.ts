@@ -180,6 +180,13 @@ function old(action: Action, context: WireContext): Action[] {
 /** The actions to write for one of the model. What the version cannot say is for the table of forms to leave out. */
 export function lowerAction(action: Action, context: WireContext): readonly Action[] {
   const { version } = context;
+  if (version !== OF10 && action.kind === 'enqueue') {
+    return [
+      { kind: 'setQueue', queue: action.queue },
+      { kind: 'output', port: action.port, maxBytes: 0xffff },
+      { kind: 'popQueue' },
+    ];
+  }
   if (version < OF12) return old(action, context);
   if (version >= OF15 && action.kind === 'load') {
     const { dst, value } = action;

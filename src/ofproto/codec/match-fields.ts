@@ -1,8 +1,8 @@
 /**
  * A match as fields: what codecs and flow text fill in and read out, one field at a time, while `Match` of the flow
  * table has masked key words. Values are as on the wire of OXM, so that this is where a field whose wire form
- * differs from its place in the key is converted: VLAN ids with their present bit, ports of 32 bits, and a TOS byte of
- * which only DSCP counts.
+ * differs from its place in the key is converted: VLAN ids with their present bit, ports of 32 bits, a TOS byte of
+ * which only DSCP counts, and types and codes of ICMP, which OpenFlow 1.0 matches as ports of 16 bits.
  */
 import { type Match, matchOf } from '../../flowtable/match.ts';
 import { ofPort } from '../../flowtable/of-port.ts';
@@ -41,6 +41,10 @@ const SPECIAL: Readonly<Record<string, Place>> = {
   vlan_vid: { at: K.VLAN0 * 32 + 19, bits: 13 },
   dl_vlan: { at: K.VLAN0 * 32 + 19, bits: 13 },
   nw_tos: { at: K.TOS_TTL * 32, bits: 6 },
+  icmp_type: { at: K.TP * 32, bits: 16 },
+  icmp_code: { at: K.TP * 32 + 16, bits: 16 },
+  icmpv6_type: { at: K.TP * 32, bits: 16 },
+  icmpv6_code: { at: K.TP * 32 + 16, bits: 16 },
 };
 
 const placeOf = (f: Field): Place => SPECIAL[f.name] ?? f;
@@ -97,15 +101,13 @@ export class MatchFields {
     const place = asPlaced(f, placeOf(f));
     const all = (1n << BigInt(place.bits)) - 1n;
     let placed = value;
-    let placedMask = mask === null ? all : mask & all;
+    // What cannot be masked is matched whole, also where its place is wider than its value.
+    let placedMask = mask === null || !f.maskable ? all : mask & all;
     if (isWidePort(f)) {
       placed = BigInt(portFromWide(Number(value)) ?? 0);
-      placedMask = all;
     } else if (f.name === 'nw_tos') {
       placed = value >> 2n;
       placedMask = mask === null ? all : mask >> 2n;
-    } else if (f.name === 'in_port') {
-      placedMask = all;
     }
     const index = tunMetadataIndex(f);
     if (index !== undefined) {

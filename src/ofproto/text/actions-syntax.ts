@@ -363,7 +363,8 @@ function encap(w: Word): Action {
     const bytes = hexBytes(digits.length % 2 ? `0${digits}` : digits);
     const c = smallNumber(tlvClass, 'tlv class');
     const head = [c >>> 8, c & 0xff, smallNumber(type, 'tlv type', 8), bytes.length];
-    return { class: 4, type: 2, data: Uint8Array.of(...head, ...bytes) };
+    const padding = new Uint8Array((8 - (bytes.length % 8)) % 8);
+    return { class: 4, type: 2, data: Uint8Array.of(...head, ...bytes, ...padding) };
   });
   return { kind: 'encap', packetType, properties };
 }

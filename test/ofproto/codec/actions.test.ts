@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Action } from '../../../src/flowtable/action.ts';
+import { ofPort } from '../../../src/flowtable/of-port.ts';
 import { readActions, writeActions } from '../../../src/ofproto/codec/actions.ts';
 import { readInstructions, writeInstructions } from '../../../src/ofproto/codec/instructions.ts';
 import { namedField } from '../../../src/ofproto/codec/match-fields.ts';
@@ -50,7 +51,12 @@ describe('errors of actions', () => {
     ['an unknown type', '00ff 0008 00000000', 'OFPBAC_BAD_TYPE', OF13],
     ['a type of a later version', '0019 0010 80000606 000000000001 0000', 'OFPBAC_BAD_TYPE', OF10],
     ['no length', '0000 0000 00000000', 'OFPBAC_BAD_LEN', OF13],
-    ['a length that is no multiple of 8', '0000 000c 00000001 00000000 00000000', 'OFPBAC_BAD_LEN', OF13],
+    [
+      'a length that is no multiple of 8',
+      '0000 000c 00000001 00000000 00000000',
+      'OFPBAC_BAD_LEN',
+      OF13,
+    ],
     ['more than there is', '0000 0018 00000001 0000 000000000000', 'OFPBAC_BAD_LEN', OF13],
     ['a length of another action', '0012 0010 00000000 00000000 00000000', 'OFPBAC_BAD_LEN', OF13],
     ['a stranger', 'ffff 0010 00001234 0000000000000000', 'OFPBAC_BAD_VENDOR', OF13],
@@ -256,6 +262,12 @@ describe('one model for all versions', () => {
     };
     expect(inVersion([tci], OF10)).toBe('setVlanVid setVlanPcp');
     expect(inVersion([{ ...tci, value: 0n }], OF11)).toBe('stripVlan');
+  });
+
+  test('enqueue of 1.0 becomes three actions', () => {
+    const enqueue: Action = { kind: 'enqueue', port: ofPort(1), queue: 5 };
+    expect(inVersion([enqueue], OF10)).toBe('enqueue');
+    expect(inVersion([enqueue], OF13)).toBe('setQueue output popQueue');
   });
 
   test('what a version cannot say is left out', () => {
