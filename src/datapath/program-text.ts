@@ -223,7 +223,8 @@ function sets(program: ArrayLike<number>, from: number, end: number, key: Uint32
       continue;
     }
     // What an earlier SET of this run wrote stays where this one does not write.
-    const before = masks[word] === 0 ? 0 : values[word];
+    // The Ethernet type beside ARP's operation tells what header it is.
+    const before = masks[word] === 0 && word !== ETH_TYPE_PROTO ? 0 : values[word];
     values[word] = (before & ~mask) | (program[at + 2] & mask);
     masks[word] |= mask;
     if (!written.includes(word)) written.push(word);

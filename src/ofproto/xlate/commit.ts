@@ -75,7 +75,8 @@ export function commit(ctx: XlateContext): void {
   setFields(ctx, ETHERNET);
   const wasMpls = isMpls(base);
   if (wasMpls && !isMpls(flow)) commitMpls(ctx);
-  switch (base[K.ETH_TYPE_PROTO] >>> 16) {
+  // Headers behind a popped label are not known: nothing of them can have been set.
+  switch (ctx.reparse === 'none' ? base[K.ETH_TYPE_PROTO] >>> 16 : 0) {
     case 0x0800:
       // A header that was not read has no protocol and no fields.
       if (!isMpls(flow)) setIp(ctx, IPV4);
@@ -163,6 +164,8 @@ function commitMpls(ctx: XlateContext): void {
     popLse(base, inBase, flowType);
     inBase--;
   }
+  // Entries that the frame came with and lost are written anew with all their bits.
+  if (inBase < inFlow) mask.fill(ALL, K.MPLS_LSE, K.MPLS_LSE + inFlow);
   while (inBase < inFlow) {
     const lse = flow[K.MPLS_LSE + inFlow - inBase - 1];
     program.pushMpls(flowType, lse);

@@ -155,6 +155,8 @@ export function popMpls(ctx: XlateContext, ethType: number): void {
     );
     return;
   }
+  // A label that is only wanted yet has covered headers already: it is pushed, to be popped for real.
+  if (!isMpls(ctx.base)) ctx.commit();
   mask.fill(0xffffffff, MPLS_LSE + 1, MPLS_LSE + count);
   popLse(flow, count, ethType);
   // Headers behind the last label, or further entries that did not fit the key, must be read from the frame.
