@@ -18,7 +18,7 @@ const SHORTEST = 8;
 const SHORTEST_OF_VENDOR = 16;
 
 /** A list up to the end of the window. Nat is let through: only ct may hold it, and whoever reads others refuses it. */
-export const actionList: Codec<readonly Action[]> = {
+const actionList: Codec<readonly Action[]> = {
   decode(r) {
     const actions: Action[] = [];
     while (r.left > 0) actions.push(readAction(r));
@@ -116,11 +116,21 @@ function checkOutside(r: Reader, actions: readonly Action[]): void {
   }
 }
 
-/** The next `length` bytes as a list that stands by itself: of a packet-out, a bucket, an instruction. */
-export function readActions(r: Reader, length = r.left): readonly Action[] {
+/**
+ * The next `length` bytes as the actions of a flow, among which Nicira's write_metadata may be, the one instruction that is an
+ * action, too.
+ */
+export function readFlowActions(r: Reader, length = r.left): readonly Action[] {
   if (length % 8 !== 0 || length > r.left) r.fail('OFPBRC_BAD_LEN');
   const actions = actionList.decode(r.window(length, 'OFPBAC_BAD_LEN'));
   checkOutside(r, actions);
+  return actions;
+}
+
+/** The next `length` bytes as a list that stands by itself: of a packet-out, a bucket, an action set. */
+export function readActions(r: Reader, length = r.left): readonly Action[] {
+  const actions = readFlowActions(r, length);
+  if (actions.some((a) => a.kind === 'writeMetadata')) r.fail('OFPBIC_UNSUP_INST');
   return actions;
 }
 

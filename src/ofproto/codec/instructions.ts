@@ -3,7 +3,7 @@
  * what is applied, clear, write, metadata and goto, in the order in which they are executed (5.9).
  */
 import type { Action, ActionKind, ActionOf } from '../../flowtable/action.ts';
-import { readActions, writeActions } from './actions.ts';
+import { readActions, readFlowActions, writeActions } from './actions.ts';
 import { meterIsInstruction } from './actions-lower.ts';
 import type { Reader } from './reader.ts';
 import { OF10, type OfVersion } from './versions.ts';
@@ -108,7 +108,7 @@ function readActionSet(r: Reader): readonly Action[] {
 
 /** What a flow-mod's body says after its match, up to the end of the window: actions in 1.0, instructions later. */
 export function readInstructions(r: Reader): readonly Action[] {
-  if (r.version === OF10) return readActions(r);
+  if (r.version === OF10) return readFlowActions(r);
   const windows = readWindows(r);
   const list: Action[] = [];
   const meter = windows.get(METER);
@@ -116,7 +116,7 @@ export function readInstructions(r: Reader): readonly Action[] {
   const apply = windows.get(APPLY_ACTIONS);
   if (apply !== undefined) {
     apply.skip(4);
-    list.push(...readActions(apply));
+    list.push(...readFlowActions(apply));
   }
   if (windows.has(CLEAR_ACTIONS)) list.push({ kind: 'clearActions' });
   const write = windows.get(WRITE_ACTIONS);

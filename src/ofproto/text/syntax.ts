@@ -5,7 +5,7 @@
 import { type OfPort, ofPort } from '../../flowtable/of-port.ts';
 
 /** The text is not understood; the message names the bad word. */
-export class SyntaxFault extends Error {}
+class SyntaxFault extends Error {}
 
 export function fault(message: string): never {
   throw new SyntaxFault(message);
@@ -31,7 +31,7 @@ export interface NameLookup {
 }
 
 /** Splits where `separator` matches outside of parentheses and brackets; empty pieces are kept. */
-export function splitOutside(text: string, separator: RegExp): string[] {
+function splitOutside(text: string, separator: RegExp): string[] {
   const pieces: string[] = [];
   let depth = 0;
   let start = 0;

@@ -177,6 +177,12 @@ describe('errors of actions', () => {
       OF13,
     ],
     [
+      'an instruction outside of flows',
+      'ffff 0020 00002320 0016 000000000000 0000000000000001 0000000000000001',
+      'OFPBIC_UNSUP_INST',
+      OF10,
+    ],
+    [
       'marking outside of ct',
       'ffff 0018 00002320 0007 001f 0001d604 0000000000000001',
       'OFPBAC_BAD_SET_ARGUMENT',
