@@ -124,7 +124,7 @@ export const hasNxmHeader = (f: Field): boolean =>
 const actionBits = (f: Field): number => (f.name === 'arp_op' ? 16 : f.bits);
 
 export function checkSource(r: Reader, s: Subfield): Subfield {
-  if (s.offset + s.bits > actionBits(s.field)) r.fail('OFPBAC_BAD_SET_LEN');
+  if (s.bits === 0 || s.offset + s.bits > actionBits(s.field)) r.fail('OFPBAC_BAD_SET_LEN');
   return s;
 }
 

@@ -48,6 +48,7 @@ const SINCE13 = [OF13, OF15] as const;
 const OFPP_IN_PORT = 0xfff8;
 const OFPP_NONE = 0xffff;
 const MAX_BUNDLE_MEMBERS = 2048;
+const ETH_HEADER_BYTES = 14;
 const PT_USE_NEXT_PROTO = 0xfffe;
 /** Ethernet, NSH and the two MPLS types, as namespace << 16 | type. */
 const ENCAP_TYPES = [0, 0x1894f, 0x18847, 0x18848];
@@ -433,15 +434,32 @@ const deleteField: Codec<BodyOf<'deleteField'>> = {
   encode: (w, { field }) => oxmHeader.encode(w, field),
 };
 
+const NSH_PROPERTIES = 4;
+const NSH_MD_TYPE = 1;
+const NSH_TLV = 2;
+
+/** NSH's properties: its metadata type, and TLVs `class:16 type:8 length:8` with data padded to 8 bytes. */
+function checkEncapProperty(r: Reader, property: EncapProperty): void {
+  const { type, data } = property;
+  const known = property.class === NSH_PROPERTIES && (type === NSH_MD_TYPE || type === NSH_TLV);
+  if (!known) r.fail('NXBAC_UNKNOWN_ED_PROP');
+  const fits =
+    type === NSH_MD_TYPE
+      ? data.length >= 1 && data.length <= 4
+      : data.length >= 4 && data.length === 4 + ((data[3] + 7) & ~7);
+  if (!fits) r.fail('NXBAC_BAD_ED_PROP');
+}
+
 /** A property of encap: `class:16 type:8 length:8`, the length without the padding to 8. */
 const encapProperty: Codec<EncapProperty> = {
   decode(r) {
-    const property = { class: r.u16(), type: r.u8() };
+    const head = { class: r.u16(), type: r.u8() };
     const length = r.u8();
     if (length < 4 || ((length + 7) & ~7) - 4 > r.left) r.fail('OFPBAC_BAD_LEN');
-    const data = r.copy(length - 4);
+    const property = { ...head, data: r.copy(length - 4) };
     r.skip(((length + 7) & ~7) - length);
-    return { ...property, data };
+    checkEncapProperty(r, property);
+    return property;
   },
   encode(w, property) {
     const start = w.length;
@@ -467,11 +485,30 @@ const encap: Codec<BodyOf<'encap'>> = {
   },
 };
 
-const decap: Codec<BodyOf<'decap'>> = mapped(
-  struct({ _: pad(2), newPacketType: u32 }),
-  ({ newPacketType: type }) => ({ newPacketType: type === PT_USE_NEXT_PROTO ? null : type }),
-  ({ newPacketType }) => ({ newPacketType: newPacketType ?? PT_USE_NEXT_PROTO }),
-);
+/** It has no properties yet. */
+const decap: Codec<BodyOf<'decap'>> = {
+  decode(r) {
+    r.skip(2);
+    const type = r.u32();
+    if (r.left > 0) r.fail('NXBAC_UNKNOWN_ED_PROP');
+    return { newPacketType: type === PT_USE_NEXT_PROTO ? null : type };
+  },
+  encode(w, { newPacketType }) {
+    w.zeros(2);
+    w.u32(newPacketType ?? PT_USE_NEXT_PROTO);
+  },
+};
+
+const outputTruncFields = struct({ port: port16, maxBytes: u32 });
+
+/** What is left of a frame has its Ethernet header at least. */
+const outputTrunc: Codec<BodyOf<'outputTrunc'>> = {
+  decode(r) {
+    const body = outputTruncFields.decode(r);
+    return body.maxBytes < ETH_HEADER_BYTES ? r.fail('OFPBAC_BAD_ARGUMENT') : body;
+  },
+  encode: outputTruncFields.encode,
+};
 
 const longer = { mayBeLonger: true } as const;
 
@@ -487,7 +524,7 @@ export const NICIRA_FORMS: readonly ActionForm[] = [
   nicira('setTunnel', ALL, 9, 24, tunnel64),
   nicira('outputReg', ALL, 15, 24, outputReg, { accepts: ({ src }) => hasNxmHeader(src.field) }),
   nicira('outputReg', ALL, 32, 24, outputReg2),
-  nicira('outputTrunc', ALL, 39, 16, struct({ port: port16, maxBytes: u32 })),
+  nicira('outputTrunc', ALL, 39, 16, outputTrunc),
   nicira('load', TO14, 7, 24, load),
   nicira('setField', TO14, 33, 16, load2, longer),
   nicira('push', ALL, 27, 24, push),
@@ -524,6 +561,6 @@ export const NICIRA_FORMS: readonly ActionForm[] = [
   nicira('deleteField', ALL, 50, 24, deleteField),
   nicira('ctClear', ALL, 43, 16, nothing),
   nicira('encap', SINCE13, 46, 16, encap, longer),
-  nicira('decap', SINCE13, 47, 16, decap),
+  nicira('decap', SINCE13, 47, 16, decap, longer),
   nicira('decNshTtl', SINCE13, 48, 16, nothing),
 ];

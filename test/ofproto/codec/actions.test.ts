@@ -183,6 +183,42 @@ describe('errors of actions', () => {
       OF10,
     ],
     [
+      'moving nothing',
+      'ffff 0018 00002320 0006 0000 0000 0000 00010004 00010204',
+      'OFPBAC_BAD_SET_LEN',
+      OF13,
+    ],
+    [
+      'cutting into the Ethernet header',
+      'ffff 0010 00002320 0027 0001 0000000d',
+      'OFPBAC_BAD_ARGUMENT',
+      OF13,
+    ],
+    [
+      'encap of an unknown header',
+      'ffff 0010 00002320 002e 0000 00000001',
+      'NXBAC_BAD_HEADER_TYPE',
+      OF13,
+    ],
+    [
+      'encap with an unknown property',
+      'ffff 0018 00002320 002e 0000 0001894f 0005 01 05 02 000000',
+      'NXBAC_UNKNOWN_ED_PROP',
+      OF13,
+    ],
+    [
+      'encap with a cut TLV',
+      'ffff 0018 00002320 002e 0000 0001894f 0004 02 05 02 000000',
+      'NXBAC_BAD_ED_PROP',
+      OF13,
+    ],
+    [
+      'decap with a property',
+      'ffff 0018 00002320 002f 0000 00000000 0000000000000000',
+      'NXBAC_UNKNOWN_ED_PROP',
+      OF13,
+    ],
+    [
       'marking outside of ct',
       'ffff 0018 00002320 0007 001f 0001d604 0000000000000001',
       'OFPBAC_BAD_SET_ARGUMENT',
