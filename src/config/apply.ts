@@ -53,6 +53,8 @@ export class InterfaceEntry {
   readonly ofPort: OfPort;
   /** What the device last said. */
   status: NetdevStatus;
+  /** The MTU was asked for by mtu_request: without one, it follows the others again. */
+  wasRequested = false;
   /** MTU that the datapath enforces. */
   datapathMtu: number;
 
@@ -361,12 +363,15 @@ export class Applier {
   private settleMtu(entry: BridgeEntry): void {
     const devices = [...entry.entries.values()];
     const mtus = devices
-      .filter(({ netdev, status }) => netdev.typeText === 'system' && status.mtu !== null)
-      .map(({ status }) => status.mtu as number);
+      .filter(({ netdev, status }) => isOutside(netdev) && status.mtu !== null)
+      .map(({ want, status }) => want.mtuRequest ?? (status.mtu as number));
     const common = mtus.length > 0 ? Math.min(...mtus) : 1500;
     for (const running of devices) {
       const { want, status, netdev } = running;
-      const follows = want.type === 'internal' && status.mtu === entry.commonMtu;
+      const follows =
+        (want.type === 'internal' || want.type === 'dummy-internal') &&
+        (status.mtu === entry.commonMtu || running.wasRequested);
+      running.wasRequested = want.mtuRequest !== null;
       const mtu = want.mtuRequest ?? (follows ? common : null);
       if (mtu !== null && status.mtu !== null && status.mtu !== mtu) {
         this.change(running, () => netdev.setMtu(mtu));
@@ -389,6 +394,9 @@ export class Applier {
     }
   }
 }
+
+/** A device that leads out of the switch: its MTU binds the internal ports. */
+const isOutside = ({ typeText }: Netdev): boolean => typeText === 'system' || typeText === 'dummy';
 
 function bridgeSettings(want: WantedBridge) {
   return {

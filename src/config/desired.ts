@@ -173,7 +173,8 @@ class Reader {
     const tableSize = integer(config, 'mac-table-size') ?? 8192;
     const id = text(config, 'datapath-id');
     const override = datapathId(id);
-    if (id !== null && override === null) {
+    // All zeros is how to ask for none.
+    if (id !== null && override === null && !/^(0x)?0+$/.test(id)) {
       this.problem('warn', `bridge ${row.name}: ignoring invalid other_config:datapath-id "${id}"`);
     }
     return {

@@ -181,12 +181,13 @@ const hasElements = (codec: Codec<unknown>): codec is EntriesCodec<unknown> => '
 
 /**
  * Encodes a multipart whose entries may need several messages; all but the last say that more follow. An entry that fits into no
- * message is left out.
+ * message is left out, and `leftOut` called.
  */
 export function encodeParts(
   message: Message & { readonly entries: readonly unknown[] },
   context: WireContext,
   xid: number,
+  leftOut?: () => void,
 ): Uint8Array[] {
   const row = rowFor(message, context.version);
   if (row === undefined || !hasElements(row.codec)) return [encodeMessage(message, context, xid)];
@@ -202,7 +203,10 @@ export function encodeParts(
   for (const entry of message.entries) {
     const one = new Writer(context);
     row.codec.element.encode(one, entry);
-    if (empty + one.length > MAX_MESSAGE_BYTES) continue;
+    if (empty + one.length > MAX_MESSAGE_BYTES) {
+      leftOut?.();
+      continue;
+    }
     if (w.length + one.length > MAX_MESSAGE_BYTES) {
       close(true);
       w = new Writer(context);

@@ -128,8 +128,13 @@ export class Connection {
   reply(message: Message, xid: number): void {
     this.rconn.send(encodeMessage(message, this.context, xid));
   }
-  replyParts(message: Message & { readonly entries: readonly unknown[] }, xid: number): void {
-    for (const part of encodeParts(message, this.context, xid)) this.rconn.send(part);
+  /** `leftOut` is called for an entry too long for any message. */
+  replyParts(
+    message: Message & { readonly entries: readonly unknown[] },
+    xid: number,
+    leftOut?: () => void,
+  ): void {
+    for (const part of encodeParts(message, this.context, xid, leftOut)) this.rconn.send(part);
   }
   /** Quotes `request`. */
   error(error: OfErrorName, request: Uint8Array): void {

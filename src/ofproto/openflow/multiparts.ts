@@ -39,8 +39,8 @@ const FOUR = [0, 1, 2, 3];
 
 type Answer = Message & { readonly entries: readonly unknown[] };
 
-function answer({ connection, xid }: Request, message: Answer): null {
-  connection.replyParts(message, xid);
+function answer({ of, connection, xid }: Request, message: Answer): null {
+  connection.replyParts(message, xid, of.sayLeftOut);
   return null;
 }
 

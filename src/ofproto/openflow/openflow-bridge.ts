@@ -10,6 +10,7 @@ import { wordOf } from '../../flowtable/match.ts';
 import { OF_IN_PORT } from '../../packet/key.ts';
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { Logger, LogSource } from '../../util/logger.ts';
+import { rateLimited } from '../../util/rate-limit.ts';
 import type { Bridge, FragmentHandling } from '../bridge.ts';
 import type { BridgePort } from '../bridge-port.ts';
 import { versionBitmap } from '../codec/connection-messages.ts';
@@ -123,6 +124,8 @@ export class OpenflowBridge implements BridgeListener {
   readonly switch: Switch;
   /** Module ofproto. */
   readonly log: Logger;
+  /** Says that a flow is too long for any reply. */
+  readonly sayLeftOut: () => void;
   private readonly deps: OpenflowDeps;
   private readonly connections = new Set<Connection>();
   private readonly active = new Map<string, Active>();
@@ -143,6 +146,11 @@ export class OpenflowBridge implements BridgeListener {
     this.bridge = deps.bridge;
     this.switch = deps.switch;
     this.log = deps.logs.module('connmgr');
+    const flowLog = rateLimited(deps.logs.module('ofp_flow'), deps.clock);
+    this.sayLeftOut = () =>
+      flowLog.warn(
+        'Flow exceeded the maximum flow statistics reply size and was excluded from the response set',
+      );
     this.failOpen = new FailOpen(deps.bridge, deps.clock, deps.logs.module('fail_open'), () =>
       [...this.active.values()].map(({ connection, settings }) => ({
         rconn: connection.rconn,
@@ -405,7 +413,7 @@ export class OpenflowBridge implements BridgeListener {
         queueStats: true,
         arpMatchIp: true,
         portBlocked: false,
-        bundles: version > OF14,
+        bundles: version >= OF14,
         flowMonitoring: false,
       },
       actions: version === OF10 ? ACTIONS_10 : 0,

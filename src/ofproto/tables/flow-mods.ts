@@ -12,7 +12,7 @@ import { OFPP_CONTROLLER, type OfPort } from '../../flowtable/of-port.ts';
 import { Rule } from '../../flowtable/rule.ts';
 import type { Bridge } from '../bridge.ts';
 import type { Origin } from '../events.ts';
-import { type FlowMod, OFPTT_ALL, type OfError } from '../model.ts';
+import { type FlowMod, OFPTT_ALL, type OfError, OfVersion } from '../model.ts';
 import { Change } from './change.ts';
 import { checkActions } from './check-actions.ts';
 import { makeRoom } from './eviction.ts';
@@ -104,7 +104,8 @@ function modify(change: Change, old: Rule, mod: FlowMod): void {
       priority: old.priority,
       match: old.match,
       actions: mod.actions,
-      cookie: mod.newCookie ?? old.cookie,
+      // The cookie of 1.1 is for flows that a modification adds.
+      cookie: mod.version === OfVersion.OF11 ? old.cookie : (mod.newCookie ?? old.cookie),
       idleTimeoutSeconds: old.idleTimeoutSeconds,
       hardTimeoutSeconds: old.hardTimeoutSeconds,
       importance: old.importance,
