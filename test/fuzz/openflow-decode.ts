@@ -12,8 +12,8 @@ import { mutated } from '../ofproto/codec/mutate.ts';
 import { recordedMessages } from '../ofproto/codec/recorded.ts';
 import { random } from '../packet/bytes.ts';
 
-/** One message of 64 KiB takes some milliseconds; this allows for a busy machine. */
-const SLOW_MS = 500;
+/** One message of 64 KiB takes some milliseconds. */
+const SLOW_MS = 50;
 const GROWTH_BYTES = 300 << 20;
 
 const minutes = Number(process.argv[2] ?? 10);
@@ -38,7 +38,13 @@ function once(bytes: Uint8Array): void {
   const context = { version, flowModTableId: true };
   const start = performance.now();
   const got = decodeMessage(bytes, context);
-  const tookMs = performance.now() - start;
+  let tookMs = performance.now() - start;
+  // The machine may have been busy with something else.
+  for (let again = 0; tookMs > SLOW_MS && again < 5; again++) {
+    const from = performance.now();
+    decodeMessage(bytes, context);
+    tookMs = Math.min(tookMs, performance.now() - from);
+  }
   slowest = Math.max(slowest, tookMs);
   if (tookMs > SLOW_MS) fail(`took ${tookMs} ms`, bytes);
   if (!got.ok) return;

@@ -140,10 +140,11 @@ const setsCookie = (version: number, command: FlowModCommand, cookieMask: bigint
   command === 'add' ||
   (version === OF11 && (command === 'modify' || command === 'modifyStrict') && cookieMask === 0n);
 
-const isDelete = (command: FlowModCommand): boolean =>
+const isDelete = (command: FlowModCommand | undefined): boolean =>
   command === 'delete' || command === 'deleteStrict';
 
-const badTable = (version: number, tableId: number, command: FlowModCommand): boolean =>
+/** All tables can be meant by a delete only, and in 1.1 never. A command that does not exist is undefined. */
+const badTable = (version: number, tableId: number, command: FlowModCommand | undefined): boolean =>
   tableId === OFPTT_ALL && (version === OF11 || !isDelete(command));
 
 export const flowMod11: Codec<FlowMod> = {
@@ -158,9 +159,9 @@ export const flowMod11: Codec<FlowMod> = {
     const rawFlags = r.window(2);
     const importance = r.u16();
     const match = matchCodec.decode(r);
+    if (badTable(r.version, tableId, COMMANDS[number])) r.fail('OFPFMFC_BAD_TABLE_ID');
     const outPort = portOrAny().decode(wirePort);
     const command = commandOf(r, number);
-    if (badTable(r.version, tableId, command)) r.fail('OFPFMFC_BAD_TABLE_ID');
     const actions = readInstructions(r);
     const sets = setsCookie(r.version, command, wireMask);
     return {

@@ -158,7 +158,7 @@ const request14: Codec<MonitorRequest> = {
     const outGroup = idOrAny.decode(r);
     const flagsWindow = r.window(2);
     const tableId = r.u8();
-    const command = COMMANDS[r.u8()] ?? r.fail('OFPMOFC_BAD_COMMAND');
+    const command = COMMANDS[r.u8()];
     if (command === 'delete') {
       const any = { flags: NO_MONITOR_FLAGS, outPort: null, outGroup: null };
       return { monitorId, command, ...any, tableId, match: matchCodec.decode(r) };
@@ -166,6 +166,7 @@ const request14: Codec<MonitorRequest> = {
     const value = monitored(r, standardFlags.decode(flagsWindow));
     const outPort = portOrAny().decode(portWindow);
     const match = matchCodec.decode(r);
+    if (command === undefined) return r.fail('OFPMOFC_BAD_COMMAND');
     return { monitorId, command, flags: value, outPort, outGroup, tableId, match };
   },
   encode(w, request) {

@@ -75,9 +75,7 @@ export const flowFilterNx: Codec<FlowFilter> = {
     const matchLength = r.u16();
     const tableId = r.u8();
     r.skip(3);
-    const found = readNxmMatch(r, matchLength);
-    r.skip(r.left);
-    return { tableId, ...found, outPort, outGroup: null };
+    return { tableId, ...readNxmMatch(r, matchLength), outPort, outGroup: null };
   },
   encode(w, filter) {
     portOrAny16.encode(w, filter.outPort);

@@ -264,12 +264,10 @@ const LOCAL = 0xfffe;
 const CONTROLLER = 0xfffd;
 
 /** Packets can come from ports, and be said to come from the controller, the switch itself or nowhere. */
-function checkedPort(r: Reader, port: OfPort): OfPort {
+function checkPort(r: Reader, port: OfPort): void {
   const number: number = port;
-  if (number < MAX_PORT || number === LOCAL || number === CONTROLLER || port === NO_PORT) {
-    return port;
-  }
-  return r.fail('OFPBRC_BAD_PORT');
+  if (number < MAX_PORT || number === LOCAL || number === CONTROLLER || port === NO_PORT) return;
+  r.fail('OFPBRC_BAD_PORT');
 }
 
 function readOut(
@@ -279,8 +277,8 @@ function readOut(
   actionsLength: number,
   inPort: OfPort,
 ): PacketOut {
-  checkedPort(r, inPort);
   const actions = readActions(r, actionsLength);
+  checkPort(r, inPort);
   // Bytes behind a buffered packet's actions say nothing.
   const rest = r.rest();
   const data = bufferId === NO_BUFFER ? rest : new Uint8Array(0);

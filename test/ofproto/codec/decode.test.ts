@@ -70,6 +70,88 @@ describe('what is not a message', () => {
     ).toBe('OFPBRC_BAD_LEN');
   });
 
+  test('flow modifications and packet-outs', () => {
+    const flowMod = (tail: string): string =>
+      errorOf(OF13, `04 0e 0038 00000001 0000000000000000 0000000000000000 ${tail}`);
+    const match = '0001 0004 00000000';
+    const ports = 'ffffffff ffffffff';
+    expect(flowMod(`00 00 0000 0000 0001 ffffffff ${ports} 0000 0000 ${match}`)).toBe('flowMod');
+    expect(flowMod(`ff 00 0000 0000 0001 ffffffff ${ports} 0000 0000 ${match}`)).toBe(
+      'OFPFMFC_BAD_TABLE_ID',
+    );
+    expect(flowMod(`ff 03 0000 0000 0001 ffffffff ${ports} 0000 0000 ${match}`)).toBe('flowMod');
+    expect(flowMod(`00 05 0000 0000 0001 ffffffff ${ports} 0000 0000 ${match}`)).toBe(
+      'OFPFMFC_BAD_COMMAND',
+    );
+    expect(flowMod(`00 00 0000 0000 0001 ffffffff ${ports} 0020 0000 ${match}`)).toBe(
+      'OFPFMFC_BAD_FLAGS',
+    );
+    expect(flowMod(`00 00 0000 0000 0001 ffffffff 00010000 ffffffff 0000 0000 ${match}`)).toBe(
+      'OFPBAC_BAD_OUT_PORT',
+    );
+    expect(flowMod(`00 00 0000 0000 0001 ffffffff ${ports} 0000 0000 0001 0003 00000000`)).toBe(
+      'OFPBMC_BAD_LEN',
+    );
+    expect(flowMod(`00 00 0000 0000 0001 ffffffff ${ports} 0000 0000 0002 0004 00000000`)).toBe(
+      'OFPBMC_BAD_TYPE',
+    );
+    const flowMod10 = (times: string, flags: string): string =>
+      errorOf(
+        OF10,
+        `01 0e 0048 00000001 003fffff ${'00'.repeat(36)} 0000000000000000 0000 ${times} 0001 ffffffff ffff ${flags}`,
+      );
+    expect(flowMod10('0000 0000', '0000')).toBe('flowMod');
+    expect(flowMod10('0000 0000', '0004')).toBe('OFPFMFC_TABLE_FULL');
+    expect(flowMod10('0001 0000', '0004')).toBe('OFPFMFC_BAD_EMERG_TIMEOUT');
+    expect(flowMod10('0000 0000', '0008')).toBe('OFPFMFC_BAD_FLAGS');
+
+    expect(errorOf(OF13, '04 0d 0018 00000001 ffffffff 0000fff8 0000 000000000000')).toBe(
+      'OFPBRC_BAD_PORT',
+    );
+    expect(errorOf(OF13, '04 0d 0018 00000001 ffffffff fffffffd 0008 000000000000')).toBe(
+      'OFPBRC_BAD_LEN',
+    );
+    expect(errorOf(OF15, '06 0d 0018 00000001 ffffffff 0000 0000 0001 0004 00000000')).toBe(
+      'OFPBRC_BAD_PORT',
+    );
+  });
+
+  test('tables, their features and flow monitors', () => {
+    const name = '00'.repeat(32);
+    const features = (table: string, properties: string): string => {
+      const length = (64 + properties.replace(/\s/g, '').length / 2).toString(16).padStart(4, '0');
+      const total = (16 + Number.parseInt(length, 16)).toString(16).padStart(4, '0');
+      return errorOf(
+        OF13,
+        `04 12 ${total} 00000001 000c 0000 00000000 ${length} ${table} 00 00000000 ${name} ${'00'.repeat(24)} ${properties}`,
+      );
+    };
+    const required = ['0000', '0002', '0004', '0006', '0008', '000a', '000c', '000e'].map(
+      (type) => `${type} 0004 00000000`,
+    );
+    expect(features('00', required.join(''))).toBe('tableFeaturesRequest');
+    expect(features('ff', required.join(''))).toBe('OFPTFFC_BAD_TABLE');
+    expect(features('00', required.slice(1).join(''))).toBe('OFPTFFC_BAD_FEATURES');
+    expect(features('00', [...required, required[0]].join(''))).toBe('OFPTFFC_BAD_FEATURES');
+    expect(features('00', [...required, '0020 0004 00000000'].join(''))).toBe('OFPBPC_BAD_TYPE');
+    expect(features('00', [...required, '0001 0000 00000000'].join(''))).toBe('OFPBPC_BAD_LEN');
+    expect(errorOf(OF14, '05 11 0018 00000001 02 000000 00000008 0003 0008 50 14 00 00')).toBe(
+      'OFPBPC_BAD_VALUE',
+    );
+    expect(errorOf(OF14, '05 11 0018 00000001 02 000000 00000008 0009 0008 50 14 00 00')).toBe(
+      'OFPBRC_BAD_TYPE',
+    );
+    const monitor = (flags: string, command: string): string =>
+      errorOf(
+        OF14,
+        `05 12 0028 00000001 0010 0000 00000000 00000001 ffffffff ffffffff ${flags} ff ${command} 0001 0004 00000000`,
+      );
+    expect(monitor('0002', '00')).toBe('flowMonitorRequest');
+    expect(monitor('0000', '00')).toBe('OFPMOFC_BAD_FLAGS');
+    expect(monitor('0000', '02')).toBe('flowMonitorRequest');
+    expect(monitor('0002', '07')).toBe('OFPMOFC_BAD_COMMAND');
+  });
+
   test('a bundled message that does not fit its bundle', () => {
     const add = (inner: string): string =>
       errorOf(OF14, `05 22 0018 00000001 00000003 00000001${inner}`);
