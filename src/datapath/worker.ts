@@ -61,6 +61,8 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
   const devices = new Map<number, DevicePort>();
   const dummies = new Map<number, DummyPort>();
   let unreported = false;
+  /** Commands wait until the loop is theirs. */
+  let isWarm = false;
 
   const core = new DatapathCore(
     region,
@@ -74,7 +76,7 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
     core,
     doorbell,
     {
-      waiting: () => !commands.isEmpty(),
+      waiting: () => isWarm && !commands.isEmpty(),
       take: takeCommands,
       report,
       deviceGone: ({ name }) =>
@@ -86,6 +88,7 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
     () => performance.now(),
   );
   warmUp({ region, shared, core, loop, buffers });
+  isWarm = true;
   loop.run();
   loop.close();
   for (const port of [...devices.values(), ...dummies.values()]) port.close();
