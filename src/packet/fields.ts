@@ -114,7 +114,7 @@ const range = (count: number): number[] => Array.from({ length: count }, (_, i) 
 
 export const FIELDS: readonly Field[] = [
   // Metadata
-  field('dp_hash', 4, 32, K.DP_HASH, 0, 'hexadecimal', 'none', 'm', nxmNx(35)),
+  field('dp_hash', 4, 32, K.DP_HASH, 0, 'hexadecimal', 'none', 'm', nxmNx(35), nxEt(0)),
   field('recirc_id', 4, 32, K.RECIRC_ID, 0, 'decimal', 'none', '', nxmNx(36)),
   field('conj_id', 4, 32, K.CONJ_ID, 0, 'decimal', 'none', '', nxmNx(37)),
   field('in_port', 2, 16, K.OF_IN_PORT, 16, 'port16', 'none', 'w', nxmOf(0)),

@@ -85,12 +85,12 @@ const LAST = fields('metadata');
 const PBB = fields('pbb_isid');
 const ACTSET_OUTPUT = fields('actset_output');
 
+const ALWAYS_MASKED = ['tun_flags', 'tun_erspan_dir', 'ct_state'];
+
 /** Mask for the wire: null when nothing of the field is open. */
 function wireMask(match: MatchFields, f: Field): bigint | null {
-  // Open vSwitch always masks these, because it takes one bit of them only.
-  if (f.name === 'tun_flags' || f.name === 'tun_erspan_dir') {
-    return match.mask(f);
-  }
+  // Open vSwitch always masks these, because it takes some bits of them only.
+  if (ALWAYS_MASKED.includes(f.name)) return match.mask(f);
   return match.isExact(f) ? null : match.mask(f) & wireOnes(f);
 }
 

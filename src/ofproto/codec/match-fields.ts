@@ -41,6 +41,7 @@ const SPECIAL: Readonly<Record<string, Place>> = {
   vlan_vid: { at: K.VLAN0 * 32 + 19, bits: 13 },
   dl_vlan: { at: K.VLAN0 * 32 + 19, bits: 13 },
   nw_tos: { at: K.TOS_TTL * 32, bits: 6 },
+  ct_state: { at: K.CT_STATE * 32 + 24, bits: 8 },
   icmp_type: { at: K.TP * 32, bits: 16 },
   icmp_code: { at: K.TP * 32 + 16, bits: 16 },
   icmpv6_type: { at: K.TP * 32, bits: 16 },
@@ -94,6 +95,11 @@ export class MatchFields {
   /** Matches on a field; `mask` null or all ones for all of it. Adds what the field implies about the packet type. */
   set(f: Field, value: bigint, mask: bigint | null = null): void {
     this.setAt(f, value, mask);
+    this.imply(f);
+  }
+
+  /** Matches on what is implied by a field that has an empty mask: that the packet is an Ethernet frame. */
+  imply(f: Field): void {
     if (f.prerequisite !== 'none') this.masks[K.PACKET_TYPE] = 0xffffffff;
   }
 

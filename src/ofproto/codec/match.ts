@@ -70,7 +70,7 @@ function readEntries(r: Reader, options: OxmOptions, cookies: boolean): NxmMatch
     setField(r, match, f, options);
     // A mask of zeros matches anything, but for a Geneve option, which must be there.
     if (mask === 0n && !f.name.startsWith('tun_metadata')) {
-      if (f.prerequisite !== 'none') match.wildcard(f);
+      match.imply(f);
       continue;
     }
     match.set(f, value, whole ? null : mask);

@@ -213,5 +213,6 @@ export function addMatchWord(
   if (!m.allows(f.prerequisite)) fault(`${key}: prerequisites not met for setting ${key}`);
   if (!isValueValid(f, got.value)) fault(`${key}=${value}: value is out of range`);
   if (got.mask !== 0n || f.name.startsWith('tun_metadata')) m.set(f, got.value, got.mask);
+  else m.imply(f);
   return true;
 }

@@ -147,6 +147,36 @@ describe('special fields', () => {
     );
   });
 
+  test('an empty mask still implies Ethernet, and ct_state has eight bits', () => {
+    const rewritten = (text: string): string => {
+      const got = decode(matchCodec, hex(text), contextOf(OF13));
+      return got.ok ? asHex(encode(matchCodec, got.value, contextOf(OF13))) : got.error;
+    };
+    expect(rewritten('0001 000c 80000d04 0000 0000 00000000')).toBe(
+      '0001000c800058040000000000000000',
+    );
+    expect(rewritten('0001 000c 0001d204 00000020 00000000')).toBe(
+      '000100100001d30800000020000000ff',
+    );
+    expect(rewritten('0001 000c 0001d204 00000100 00000000')).toBe('OFPBMC_BAD_VALUE');
+  });
+
+  test('ICMP types are as wide as ports of 1.0', () => {
+    const modern = decode(
+      matchCodec,
+      hex('0001 0014 80000a02 0800 80001401 01 80002601 08 00000000'),
+      contextOf(OF13),
+    );
+    const classic = decode(
+      matchCodec,
+      hex(
+        '0038208f 0000 000000000000 000000000000 0000 00 00 0800 00 01 0000 00000000 00000000 0008 0000',
+      ),
+      contextOf(OF10),
+    );
+    expect(modern.ok && classic.ok && sameMatch(modern.value, classic.value)).toBe(true);
+  });
+
   test('ports of 32 bits', () => {
     expect(portFromWide(0xfffffffe)).toBe(0xfffe);
     expect(portFromWide(0xff00)).toBeNull();
