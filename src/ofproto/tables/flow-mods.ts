@@ -9,7 +9,7 @@
 import type { Action } from '../../flowtable/action.ts';
 import { MATCH_ALL } from '../../flowtable/match.ts';
 import { OFPP_CONTROLLER, type OfPort } from '../../flowtable/of-port.ts';
-import { Rule } from '../../flowtable/rule.ts';
+import { Rule, type RuleStats } from '../../flowtable/rule.ts';
 import type { Bridge } from '../bridge.ts';
 import type { Origin } from '../events.ts';
 import { type FlowMod, OFPTT_ALL, type OfError, OfVersion } from '../model.ts';
@@ -74,7 +74,6 @@ function add(change: Change, mod: FlowMod): OfError | null {
   }
   const keepsCounts = old !== null && !mod.flags.resetCounts;
   const now = bridge.clock.now();
-  if (keepsCounts) old.stats.usedMs = now;
   change.insert(
     new Rule(
       {
@@ -87,13 +86,19 @@ function add(change: Change, mod: FlowMod): OfError | null {
         hardTimeoutSeconds: mod.hardTimeoutSeconds,
         importance: mod.importance,
         flags: mod.flags,
-        stats: keepsCounts ? old.stats : undefined,
+        stats: statsAfter(old, keepsCounts),
       },
       now,
     ),
     'added',
   );
   return null;
+}
+
+/** Counters of what comes in place of `old`; the time of the last packet stays. */
+function statsAfter(old: Rule | null, keepsCounts: boolean): RuleStats | undefined {
+  if (old === null) return undefined;
+  return keepsCounts ? old.stats : { packets: 0, bytes: 0, usedMs: old.usedMs };
 }
 
 function modify(change: Change, old: Rule, mod: FlowMod): void {
@@ -111,7 +116,7 @@ function modify(change: Change, old: Rule, mod: FlowMod): void {
       importance: old.importance,
       flags: old.flags,
       createdMs: old.createdMs,
-      stats: mod.flags.resetCounts ? { packets: 0, bytes: 0, usedMs: now } : old.stats,
+      stats: statsAfter(old, !mod.flags.resetCounts),
     },
     now,
   );

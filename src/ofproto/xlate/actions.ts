@@ -104,11 +104,11 @@ const TABLE: { readonly [K in ActionKind]: Translate<K> } = {
     ctx.flow[TUN_ID + 1] = Number(a.id & 0xffffffffn);
   },
   setQueue: (ctx, a) => {
-    ctx.mask[SKB_PRIORITY] = 0xffffffff;
+    ctx.willWrite(SKB_PRIORITY, 0xffffffff);
     ctx.flow[SKB_PRIORITY] = a.queue;
   },
   popQueue: (ctx) => {
-    ctx.mask[SKB_PRIORITY] = 0xffffffff;
+    ctx.willWrite(SKB_PRIORITY, 0xffffffff);
     ctx.flow[SKB_PRIORITY] = ctx.arrived[SKB_PRIORITY];
   },
   finTimeout: (ctx, a) => {

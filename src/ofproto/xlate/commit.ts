@@ -2,7 +2,7 @@
  * Committing: the program is extended until the frame has the headers that the pipeline wants.
  *
  * A header is rewritten when one of its fields differs, and then only in the fields that differ, under the bits that
- * were consulted: setting a field counts as consulting it, so the mask is whole for what an action set. The order
+ * actions wrote: writing counts as consulting, so that it is known what differs. The order
  * is Open vSwitch's: Ethernet, MPLS that goes away, IP or ARP, transport, MPLS, metadata; VLAN tags follow
  * (vlan-stack.ts). What is equal is left alone, since megaflows are exact in consulted bits.
  */
@@ -29,13 +29,17 @@ const ETHERNET: readonly Bits[] = [
 ];
 const TOS: Bits = [[K.TOS_TTL, 0xff000000]];
 const TTL: Bits = [[K.TOS_TTL, 0x00ff0000]];
-const IPV4: readonly Bits[] = [run(K.IPV4_SRC, 1), run(K.IPV4_DST, 1), TOS, TTL];
+/** Other than the original, as OpenFlow 1.3 has it. */
+const PROTOCOL: Bits = [[K.ETH_TYPE_PROTO, 0xff00]];
+const ETH_TYPE: readonly Bits[] = [[[K.ETH_TYPE_PROTO, 0xffff0000]]];
+const IPV4: readonly Bits[] = [run(K.IPV4_SRC, 1), run(K.IPV4_DST, 1), TOS, TTL, PROTOCOL];
 const IPV6: readonly Bits[] = [
   run(K.IPV6_SRC, 4),
   run(K.IPV6_DST, 4),
   [[K.IPV6_FLABEL, 0xfffff]],
   TOS,
   TTL,
+  PROTOCOL,
 ];
 const ARP: readonly Bits[] = [
   run(K.IPV4_SRC, 1),
@@ -96,6 +100,7 @@ export function commit(ctx: XlateContext): void {
       break;
   }
   if (isMpls(base) || isMpls(flow)) commitMpls(ctx);
+  else setFields(ctx, ETH_TYPE);
   setFields(ctx, METADATA);
 }
 
@@ -105,7 +110,7 @@ function setIp(ctx: XlateContext, fields: readonly Bits[]): void {
 }
 
 function setFields(ctx: XlateContext, fields: readonly Bits[]): void {
-  const { flow, base, mask, program } = ctx;
+  const { flow, base, written, program } = ctx;
   // Fields of one header may share words: gathered first, so that each word is written once.
   let words: number[] | null = null;
   let bits: number[] | null = null;
@@ -119,8 +124,8 @@ function setFields(ctx: XlateContext, fields: readonly Bits[]): void {
     words ??= [];
     bits ??= [];
     for (const [w, m] of field) {
-      // At least what differs: a word of the pipeline may come from elsewhere than the frame.
-      const set = ((mask[w] | (flow[w] ^ base[w])) & m) >>> 0;
+      // What was written, not what was consulted: that may be more, for reasons that another frame has not.
+      const set = ((written[w] | (flow[w] ^ base[w])) & m) >>> 0;
       if (set === 0) continue;
       const at = words.indexOf(w);
       if (at < 0) {

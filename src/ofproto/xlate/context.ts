@@ -58,6 +58,7 @@ export class XlateScratch {
   readonly flow = new Uint32Array(FLOW_WORDS);
   readonly base = new Uint32Array(FLOW_WORDS);
   readonly mask = new Uint32Array(FLOW_WORDS);
+  readonly written = new Uint32Array(FLOW_WORDS);
   readonly program = new ProgramBuilder();
 }
 
@@ -80,6 +81,8 @@ export class XlateContext {
   readonly flow: Uint32Array;
   readonly base: Uint32Array;
   readonly mask: Uint32Array;
+  /** Bits that actions have written, whatever was there before: what a rewrite sets. */
+  readonly written: Uint32Array;
   readonly program: ProgramBuilder;
   readonly vlans: VlanStack;
   readonly effects: Effect[] = [];
@@ -91,7 +94,8 @@ export class XlateContext {
   inPort: BridgePort | null;
   tableId = 0;
   rule: Rule | null = null;
-  cookie = 0n;
+  /** Of the rule at hand; all ones while there is none. */
+  cookie = 0xffff_ffff_ffff_ffffn;
   /** The in_port that the next lookup sees, for resubmit(port); null for the flow's own. */
   lookupPort: OfPort | null = null;
   depth = 0;
@@ -138,6 +142,7 @@ export class XlateContext {
     this.flow = scratch.flow;
     this.base = scratch.base;
     this.mask = scratch.mask.fill(0);
+    this.written = scratch.written.fill(0);
     this.program = scratch.program;
     this.program.reset();
     this.flow.set(flow);
@@ -200,6 +205,12 @@ export class XlateContext {
     else this.program.end(place);
     this.base.set(base);
     this.vlans.restoreWire(wire);
+  }
+
+  /** An action is about to write these bits: what is there counts as consulted, since it decides about a rewrite. */
+  willWrite(word: number, bits: number): void {
+    this.mask[word] |= bits;
+    this.written[word] |= bits;
   }
 
   drop(reason: DropReason, line?: string): void {

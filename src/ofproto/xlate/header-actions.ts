@@ -63,7 +63,7 @@ const isBelowL3 = (at: number): boolean => at < ETH_TYPE_PROTO * 32 || at >= CT_
 export function decTtl(ctx: XlateContext, controllerIds: readonly number[]): boolean {
   const { flow } = ctx;
   if (!isIp(flow)) return false;
-  ctx.mask[TOS_TTL] |= 0xff0000;
+  ctx.willWrite(TOS_TTL, 0xff0000);
   ctx.mask[ETH_TYPE_PROTO] |= 0xff00;
   const ttl = (flow[TOS_TTL] >>> 16) & 0xff;
   if (ttl > 1) {
@@ -88,7 +88,7 @@ function invalidTtl(ctx: XlateContext, controllerId: number): void {
 export function setTtl(ctx: XlateContext, ttl: number): void {
   const { flow } = ctx;
   if (!isIp(flow)) return;
-  ctx.mask[TOS_TTL] |= 0xff0000;
+  ctx.willWrite(TOS_TTL, 0xff0000);
   ctx.mask[ETH_TYPE_PROTO] |= 0xff00;
   flow[TOS_TTL] = ((flow[TOS_TTL] & ~0xff0000) | (ttl << 16)) >>> 0;
 }

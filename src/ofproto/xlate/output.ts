@@ -149,7 +149,7 @@ export function enqueue(ctx: XlateContext, port: OfPort, queue: number): void {
   if (port === OFPP_IN_PORT) number = ofPort(flow[OF_IN_PORT]);
   else if (port === flow[OF_IN_PORT]) return;
   const before = flow[SKB_PRIORITY];
-  ctx.mask[SKB_PRIORITY] = 0xffffffff;
+  ctx.willWrite(SKB_PRIORITY, 0xffffffff);
   flow[SKB_PRIORITY] = queue;
   outputNumber(ctx, number);
   flow[SKB_PRIORITY] = before;

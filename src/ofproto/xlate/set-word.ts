@@ -19,7 +19,7 @@ function consultIp(ctx: XlateContext): void {
 }
 
 function put(ctx: XlateContext, word: number, value: number, mask: number): void {
-  ctx.mask[word] |= mask;
+  ctx.willWrite(word, mask);
   ctx.flow[word] = ((ctx.flow[word] & ~mask) | (value & mask)) >>> 0;
 }
 

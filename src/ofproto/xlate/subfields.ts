@@ -134,7 +134,7 @@ export function applyWrite(ctx: XlateContext, field: Field, write: FieldWrite): 
       ctx.vlans.adoptOuter();
       continue;
     }
-    ctx.mask[w] |= m;
+    ctx.willWrite(w, m);
     flow[w] = ((flow[w] & ~m) | write.values[i]) >>> 0;
     // Ports are kept in their 16-bit form.
     if (w === OF_IN_PORT) flow[w] &= 0xffff;

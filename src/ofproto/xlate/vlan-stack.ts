@@ -57,6 +57,8 @@ export class VlanStack {
   adoptOuter(): void {
     const tag = this.flow[VLAN0];
     const inner = this.wanted.slice(1);
+    // A new tag may happen to be what is on the wire: whether it is takes all bits of that.
+    if (this.wanted.length === 0) this.maskAll();
     // Without its present bit a tag is none.
     if ((tag & VLAN_CFI) === 0) this.setTags(inner);
     else this.wanted = [(tag & 0xffff0000) === 0 ? (0x81000000 | tag) >>> 0 : tag, ...inner];
