@@ -75,8 +75,18 @@ const received = (
   totalLength,
 });
 
-/** The bytes of the frame that the controller asked for. */
-const wanted = (packetIn: PacketIn): Uint8Array => packetIn.frame.subarray(0, packetIn.maxBytes);
+/** Lengths of packets have 16 bits but in NXT_PACKET_IN2; a longer one (segmentation left to the device) is as long as can be said. */
+const shortLength = (length: number): number => Math.min(length, 0xffff);
+
+/** A message's length has 16 bits, too. */
+const MOST_BYTES = 0xffff;
+
+/** The bytes of the frame that the controller asked for, if there is room for them. */
+const wanted = (w: Writer, packetIn: PacketIn): Uint8Array =>
+  packetIn.frame.subarray(0, Math.min(packetIn.maxBytes, MOST_BYTES - w.length));
+
+/** What metadata and the small properties may need beside a frame. */
+const BESIDE_FRAME_BYTES = 4096;
 
 const packetIn10: Codec<PacketInMessage> = {
   decode(r) {
@@ -90,11 +100,11 @@ const packetIn10: Codec<PacketInMessage> = {
   },
   encode(w, { packetIn, bufferId, totalLength }) {
     w.u32(bufferId);
-    w.u16(totalLength);
+    w.u16(shortLength(totalLength));
     portOrAny().encode(w, portOfMatch(packetIn.match));
     w.u8(reasonNumber(w, packetIn.reason));
     w.zeros(1);
-    w.put(wanted(packetIn));
+    w.put(wanted(w, packetIn));
   },
 };
 
@@ -114,10 +124,10 @@ const packetIn11: Codec<PacketInMessage> = {
     w.u32(bufferId);
     portOrAny().encode(w, port);
     portOrAny().encode(w, port);
-    w.u16(totalLength);
+    w.u16(shortLength(totalLength));
     w.u8(reasonNumber(w, packetIn.reason));
     w.u8(packetIn.tableId);
-    w.put(wanted(packetIn));
+    w.put(wanted(w, packetIn));
   },
 };
 
@@ -137,13 +147,13 @@ const packetIn12: Codec<PacketInMessage> = {
   },
   encode(w, { packetIn, bufferId, totalLength }) {
     w.u32(bufferId);
-    w.u16(totalLength);
+    w.u16(shortLength(totalLength));
     w.u8(reasonNumber(w, packetIn.reason));
     w.u8(packetIn.tableId);
     if (w.version >= OF13) w.u64(packetIn.cookie);
     matchCodec.encode(w, packetIn.match);
     w.zeros(2);
-    w.put(wanted(packetIn));
+    w.put(wanted(w, packetIn));
   },
 };
 
@@ -163,7 +173,7 @@ const packetInNx: Codec<PacketInMessage> = {
   },
   encode(w, { packetIn, bufferId, totalLength }) {
     w.u32(bufferId);
-    w.u16(totalLength);
+    w.u16(shortLength(totalLength));
     w.u8(reasonNumber(w, packetIn.reason));
     w.u8(packetIn.tableId);
     w.u64(packetIn.cookie);
@@ -171,7 +181,7 @@ const packetInNx: Codec<PacketInMessage> = {
     w.zeros(8);
     w.patchU16(lengthAt, writeNxmMatch(w, packetIn.match));
     w.zeros(2);
-    w.put(wanted(packetIn));
+    w.put(wanted(w, packetIn));
   },
 };
 
@@ -225,7 +235,9 @@ const packetIn2 = (loose: boolean): Codec<PacketInMessage> => ({
   encode(w, { packetIn, bufferId, totalLength }) {
     const { userdata, continuation, cookie } = packetIn;
     // Who resumes a packet needs all of it.
-    const frame = continuation === null ? wanted(packetIn) : packetIn.frame;
+    const asked = continuation === null ? packetIn.maxBytes : MOST_BYTES;
+    const beside = (userdata?.length ?? 0) + (continuation?.length ?? 0) + BESIDE_FRAME_BYTES;
+    const frame = packetIn.frame.subarray(0, Math.min(asked, Math.max(MOST_BYTES - beside, 0)));
     writeProperty(w, PACKET, () => w.put(frame));
     if (totalLength !== frame.length) writeProperty(w, FULL_LENGTH, () => w.u32(totalLength));
     if (bufferId !== NO_BUFFER) writeProperty(w, BUFFER_ID, () => w.u32(bufferId));

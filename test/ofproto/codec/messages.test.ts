@@ -226,6 +226,24 @@ describe('packet-in', () => {
     expect(frame).toEqual(packetIn.frame.slice(0, 14));
   });
 
+  test('of a frame that no message has room for carries its beginning', () => {
+    const frame = new Uint8Array(70_000).fill(1);
+    for (const form of ['of', 'nx', 'nx2'] as const) {
+      for (const version of [OF10, OF13] as const) {
+        const long: Message = {
+          ...base,
+          form,
+          packetIn: { ...packetIn, frame },
+          totalLength: 70_000,
+        };
+        const got = decodeMessage(encodeMessage(long, { version }, 0), { version });
+        if (!got.ok || got.message.kind !== 'packetIn') throw new Error('no packet-in');
+        expect(got.message.packetIn.frame.length).toBeGreaterThan(60_000);
+        expect(got.message.totalLength).toBe(form === 'nx2' ? 70_000 : 0xffff);
+      }
+    }
+  });
+
   test('a paused one carries all of it, and comes back with resume', () => {
     const continuation = hex('0001 0008 00000000');
     const paused = { ...packetIn, maxBytes: 14, continuation, userdata: hex('01 02') };
