@@ -270,6 +270,8 @@ export class Applier {
         portNo,
         requestedOfPort: requested,
         patchPeer: want.type === 'patch' ? (want.options.peer ?? null) : null,
+        hwAddr: netdev.status().mac ?? 0n,
+        link: portLink(netdev.status()),
       });
     } catch (failure) {
       this.fail(want, (failure as Error).message);

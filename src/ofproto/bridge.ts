@@ -57,6 +57,7 @@ export interface PortSettings {
   readonly patchPeer?: string | null;
   /** 48 bits. */
   readonly hwAddr?: bigint;
+  readonly link?: PortLink;
 }
 
 export type BundlePorts = { readonly ports: readonly OfPort[] } & Partial<BundleSettings>;
@@ -313,7 +314,7 @@ export class Bridge {
       isUp: true,
       config: 0,
       hwAddr: settings.hwAddr ?? 0n,
-      link: NO_LINK,
+      link: settings.link ?? NO_LINK,
       stats: { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 },
     };
     this.flooding = null;

@@ -3,6 +3,9 @@ import type { Upcall } from '../datapath/datapath.ts';
 import { PacketInFlag } from '../datapath/program.ts';
 import { matchOf } from '../flowtable/match.ts';
 import {
+  CT_IPV6_DST,
+  CT_IPV6_SRC,
+  CT_LABEL,
   CT_STATE,
   CT_TP,
   DP_WORDS,
@@ -12,6 +15,8 @@ import {
   PKT_MARK,
   REG,
   TUN_ID,
+  TUN_IPV6_DST,
+  TUN_IPV6_SRC,
 } from '../packet/key.ts';
 import type { PacketInReason } from './model.ts';
 import type { FrozenPacketIn, FrozenState, RecircTable } from './recirc-table.ts';
@@ -28,6 +33,15 @@ const REASONS: Readonly<Record<FrozenPacketIn['reason'], PacketInReason>> = {
 };
 
 const REG_WORDS = 16;
+const WIDE_FIELDS = [
+  [METADATA, 2],
+  [TUN_ID, 2],
+  [TUN_IPV6_SRC, 4],
+  [TUN_IPV6_DST, 4],
+  [CT_LABEL, 4],
+  [CT_IPV6_SRC, 4],
+  [CT_IPV6_DST, 4],
+] as const;
 
 /** The metadata of a frozen translation as a dense flow; `key` is the frame's (DP_WORDS words). */
 function thawed(state: FrozenState, key: Uint32Array): Uint32Array {
@@ -55,8 +69,12 @@ export function packetInOf(recirc: RecircTable, upcall: Upcall): boolean {
   tell(CT_STATE, CT_TP);
   tell(TUN_ID, DP_WORDS);
   tell(REG, REG + REG_WORDS);
-  if (flow[METADATA] !== 0 || flow[METADATA + 1] !== 0)
-    mask.fill(0xffffffff, METADATA, METADATA + 2);
+  // Fields of several words are told whole or not at all.
+  for (const [word, words] of WIDE_FIELDS) {
+    let any = 0;
+    for (let w = word; w < word + words; w++) any |= flow[w];
+    if (any !== 0) mask.fill(0xffffffff, word, word + words);
+  }
   bridge.listener.packetIn({
     reason: REASONS[packetIn.reason],
     tableId: state.tableId,

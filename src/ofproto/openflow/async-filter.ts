@@ -19,7 +19,8 @@ const none = (): Masks => ({
   requestForward: 0,
 });
 
-const PACKET_IN_DEFAULT = 0x3;
+/** All but invalid TTLs: the reasons that 1.4 added are kinds of `action`, which every version has. */
+const PACKET_IN_DEFAULT = 0x3b;
 const PORT_STATUS_ALL = 0x7;
 
 /** Idle, hard, delete; groups' since 1.3; meters' and eviction since 1.4. */

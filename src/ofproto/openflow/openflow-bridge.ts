@@ -111,11 +111,10 @@ const PACKET_IN_REASONS: readonly PacketInReason[] = [
   'packetOut',
 ];
 
-/** What a version can say of why a packet comes: 1.0 to 1.2 know no table-miss flows, 1.4 has more reasons than 1.3. */
+/** What a version can say of a miss: 1.0 to 1.2 know no table-miss flows. */
 function wireReason(reason: PacketInReason, version: OfVersion): PacketInReason {
   if (reason === 'implicitMiss') return 'noMatch';
   if (reason === 'explicitMiss') return version < OF13 ? 'action' : 'noMatch';
-  if (PACKET_IN_REASONS.indexOf(reason) > 2 && version < OF14) return 'action';
   return reason;
 }
 
@@ -456,14 +455,13 @@ export class OpenflowBridge implements BridgeListener {
       for (const other of this.connections) {
         if (other.role !== 'primary') continue;
         other.role = 'secondary';
-        if (other.wants('roleStatus', ROLE_PRIMARY_REQUEST)) {
-          other.tell({
-            kind: 'roleStatus',
-            role: 'secondary',
-            reason: 'primaryRequest',
-            generationId: this.electionId ?? NO_GENERATION,
-          });
-        }
+        // Who loses its role hears of it, whatever it asked to hear.
+        other.tell({
+          kind: 'roleStatus',
+          role: 'secondary',
+          reason: 'primaryRequest',
+          generationId: this.electionId ?? NO_GENERATION,
+        });
       }
     }
     connection.role = role;
@@ -572,5 +570,4 @@ export class OpenflowBridge implements BridgeListener {
 
 /** OFPAT10_OUTPUT .. OFPAT10_ENQUEUE. */
 const ACTIONS_10 = 0xfff;
-const ROLE_PRIMARY_REQUEST = 0;
 const NO_GENERATION = 0xffff_ffff_ffff_ffffn;

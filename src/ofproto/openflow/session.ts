@@ -10,7 +10,7 @@ import type { Clock, Timer } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
 import { errorNumbers } from '../codec/errors.ts';
 import { MessageSplitter } from '../codec/framing.ts';
-import type { OfVersion } from '../codec/versions.ts';
+import { OF10, OF15, type OfVersion } from '../codec/versions.ts';
 import { bitmapText, helloOf, message, newestOf, offered } from './hello.ts';
 import { END_OF_FILE, PROTOCOL_ERROR, systemText } from './system-text.ts';
 
@@ -194,8 +194,8 @@ export class OpenflowSession {
       this.options.log.err(
         `${this.name}: received OpenFlow version 0x${hex(bytes[0])} != expected ${hex(this.version)}`,
       );
-      this.refuse('OFPBRC_BAD_VERSION', this.version, bytes, bytes.subarray(0, 64));
-      this.close(PROTOCOL_ERROR);
+      const theirs = Math.min(Math.max(bytes[0], OF10), OF15) as OfVersion;
+      this.refuse('OFPBRC_BAD_VERSION', theirs, bytes, bytes.subarray(0, 64));
       return;
     }
     this.events.received(bytes);
