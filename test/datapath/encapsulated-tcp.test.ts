@@ -18,9 +18,10 @@ const hosts = [`tsv-${id}-l`, `tsv-${id}-r`];
 const quiet = () => {};
 const ip = (...args: string[]) => execFileSync('ip', args, { stdio: 'pipe' }).toString();
 
-afterEach(() => {
-  for (const host of hosts) ip('netns', 'del', host);
-  ip('link', 'del', `tc${id}`);
+/** Undone in reverse order, whatever became of the test. */
+const undo: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
 });
 
 const RECEIVE = `
@@ -55,6 +56,10 @@ test.each(['push_mpls', 'push_pbb'])(
       workerPath: await workerBundle(),
       regionBytes: 2 ** 27,
     });
+    undo.push(async () => {
+      await datapath.close();
+      for (const spec of specs) if ('fd' in spec) await closeDescriptor(spec.fd);
+    });
     // Ports 1 and 2 lead to the hosts; 3 and 4 are the ends of one wire with room for the added header.
     const names = [`ta${id}`, `tb${id}`, `tc${id}`, `td${id}`];
     ip(
@@ -71,8 +76,10 @@ test.each(['push_mpls', 'push_pbb'])(
       'mtu',
       '1600',
     );
+    undo.unshift(() => ip('link', 'del', names[2]));
     for (const [i, host] of hosts.entries()) {
       ip('netns', 'add', host);
+      undo.unshift(() => ip('netns', 'del', host));
       ip('link', 'add', names[i], 'type', 'veth', 'peer', 'name', 'eth0', 'netns', host);
       ip('-n', host, 'address', 'add', `10.77.0.${i + 1}/24`, 'dev', 'eth0');
       ip('-n', host, 'link', 'set', 'eth0', 'up');
@@ -107,10 +114,13 @@ test.each(['push_mpls', 'push_pbb'])(
     });
     await datapath.barrier();
 
-    const run = (host: string, code: string) =>
-      spawn('ip', ['netns', 'exec', host, process.execPath, '-e', code], {
+    const run = (host: string, code: string) => {
+      const child = spawn('ip', ['netns', 'exec', host, process.execPath, '-e', code], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
+      undo.push(() => child.exitCode === null && child.kill('SIGKILL'));
+      return child;
+    };
     const receiver = run(hosts[1], RECEIVE);
     let said = '';
     await new Promise<void>((ready) =>
@@ -127,7 +137,5 @@ test.each(['push_mpls', 'push_pbb'])(
     // Frames were cut here, or the wire with the label would have been tested with small ones only.
     expect(datapath.counter('offload_segmented_frames')).toBeGreaterThan(0);
     for (let port = 1; port <= 4; port++) await datapath.removePort(port as PortNo);
-    await datapath.close();
-    for (const spec of specs) if ('fd' in spec) await closeDescriptor(spec.fd);
   },
 );
