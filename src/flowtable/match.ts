@@ -65,7 +65,7 @@ export function matches(match: Match, flow: Uint32Array): boolean {
 }
 
 /** True when both consult exactly the same bits. */
-function sameMask(a: Match, b: Match): boolean {
+export function sameMask(a: Match, b: Match): boolean {
   if (a.words.length !== b.words.length) return false;
   for (let i = 0; i < a.words.length; i++) {
     if (a.words[i] !== b.words[i] || a.masks[i] !== b.masks[i]) return false;
@@ -121,13 +121,13 @@ export function orMask(match: Match, into: Uint32Array): void {
   for (let i = 0; i < match.words.length; i++) into[match.words[i]] |= match.masks[i];
 }
 
-/** A text that is equal for equal masks: the key of a subtable. Control path only. */
-export function maskKey(match: Match): string {
-  let key = '';
+/** Equal for equal masks. */
+export function hashMask(match: Match): number {
+  let hash = match.words.length;
   for (let i = 0; i < match.words.length; i++) {
-    key += `${match.words[i].toString(36)}:${match.masks[i].toString(36)},`;
+    hash = hashStep(hashStep(hash, match.words[i]), match.masks[i]);
   }
-  return key;
+  return hash;
 }
 
 /** One step of a 32-bit multiplicative hash; start with 0. */

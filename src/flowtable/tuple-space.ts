@@ -15,11 +15,12 @@ import { CONJ_ID, IPV4_DST, IPV4_SRC, TP } from '../packet/key.ts';
 import { type Classified, type Classifier, completeConjunctions } from './classifier.ts';
 import {
   coversMask,
+  hashMask,
   hashStep,
   type Match,
-  maskKey,
   matchesWithin,
   overlap,
+  sameMask,
   sameMatch,
 } from './match.ts';
 import { PrefixTrie, prefixLength } from './prefix-trie.ts';
@@ -51,23 +52,29 @@ class FieldTrie {
     this.value = new Uint32Array(field.words);
   }
 
-  /** Prefix length of the match in this field: 0 for none or no prefix. Leaves the value in `value`. */
+  /** Prefix length of the match in this field: 0 for none or no prefix. */
   prefixOf(match: Match): number {
     const { word, words } = this.field;
     const masks = new Array<number>(words).fill(0);
-    this.value.fill(0);
     for (let i = 0; i < match.words.length; i++) {
       const at = match.words[i] - word;
-      if (at < 0 || at >= words) continue;
-      masks[at] = match.masks[i];
-      this.value[at] = match.values[i];
+      if (at >= 0 && at < words) masks[at] = match.masks[i];
     }
     return Math.max(0, prefixLength(masks));
+  }
+
+  /** Counts a prefix in or out; its words stand in the match from place `from` on. */
+  count(match: Match, bits: number, from: number, isIn: boolean): void {
+    const used = (bits + 31) >>> 5;
+    for (let i = 0; i < this.field.words; i++) {
+      this.value[i] = i < used ? match.values[from + i] : 0;
+    }
+    if (isIn) this.trie.insert(this.value, bits);
+    else this.trie.remove(this.value, bits);
   }
 }
 
 class Subtable<E extends Classified> {
-  readonly key: string;
   readonly match: Match;
   /** Places in stage order: word and mask, and where the word stands in a match's arrays. */
   private readonly words: number[] = [];
@@ -92,9 +99,17 @@ class Subtable<E extends Classified> {
   maxPriority = -1;
   count = 0;
 
-  constructor(match: Match, key: string, tries: readonly FieldTrie[]) {
-    this.key = key;
+  /** Tries that count the prefixes of the entries here, their length, and where a match has the value. */
+  readonly prefixes: { readonly trie: FieldTrie; readonly bits: number; readonly from: number }[] =
+    [];
+
+  constructor(match: Match, tries: readonly FieldTrie[]) {
     this.match = match;
+    for (const trie of tries) {
+      const bits = trie.prefixOf(match);
+      const from = match.words.indexOf(trie.field.word);
+      if (bits > 0) this.prefixes.push({ trie, bits, from });
+    }
     for (let stage = 0; stage < STAGES; stage++) {
       const asked: { trie: FieldTrie; bits: number }[] = [];
       for (let i = 0; i < match.words.length; i++) {
@@ -103,10 +118,8 @@ class Subtable<E extends Classified> {
         this.words.push(match.words[i]);
         this.masks.push(mask);
         this.places.push(i);
-        const trie = tries.find((t) => t.field.word === match.words[i]);
-        if (!trie) continue;
-        const bits = trie.prefixOf(match);
-        if (bits > 0) asked.push({ trie, bits });
+        const prefix = this.prefixes.find((p) => p.from === i);
+        if (prefix) asked.push(prefix);
       }
       if (this.words.length === (this.stageEnds.at(-1) ?? 0)) continue;
       this.stageEnds.push(this.words.length);
@@ -265,7 +278,8 @@ const trailingZeros = (word: number): number => 31 - Math.clz32(word & -word);
 const prefixMask = (bits: number): number => (bits === 0 ? 0 : (0xffffffff << (32 - bits)) >>> 0);
 
 export class TupleSpaceClassifier<E extends Classified> implements Classifier<E> {
-  private readonly byMask = new Map<string, Subtable<E>>();
+  /** Subtables by the hash of their masks. */
+  private readonly byMask = new Map<number, Subtable<E>[]>();
   /** By maxPriority, highest first; equal ones in the order in which they were made. */
   private sorted: Subtable<E>[] = [];
   private readonly tries: readonly FieldTrie[];
@@ -332,18 +346,28 @@ export class TupleSpaceClassifier<E extends Classified> implements Classifier<E>
   }
 
   find(match: Match, priority: number): E | null {
-    const subtable = this.byMask.get(maskKey(match));
-    const list = subtable?.entries.get(subtable.fullHash(match));
+    const subtable = this.subtableOf(match);
+    return subtable ? this.findIn(subtable, match, priority) : null;
+  }
+
+  private subtableOf(match: Match): Subtable<E> | undefined {
+    return this.byMask.get(hashMask(match))?.find((s) => sameMask(s.match, match));
+  }
+
+  private findIn(subtable: Subtable<E>, match: Match, priority: number): E | null {
+    const list = subtable.entries.get(subtable.fullHash(match));
     return list?.find((e) => e.priority === priority && sameMatch(e.match, match)) ?? null;
   }
 
   insert(entry: E): E | null {
-    const key = maskKey(entry.match);
-    let subtable = this.byMask.get(key);
-    const old = subtable ? this.find(entry.match, entry.priority) : null;
+    let subtable = this.subtableOf(entry.match);
+    const old = subtable ? this.findIn(subtable, entry.match, entry.priority) : null;
     if (!subtable) {
-      subtable = new Subtable<E>(entry.match, key, this.tries);
-      this.byMask.set(key, subtable);
+      subtable = new Subtable<E>(entry.match, this.tries);
+      const key = hashMask(entry.match);
+      const same = this.byMask.get(key);
+      if (same) same.push(subtable);
+      else this.byMask.set(key, [subtable]);
       this.sorted.push(subtable);
     }
     const before = subtable.maxPriority;
@@ -351,21 +375,21 @@ export class TupleSpaceClassifier<E extends Classified> implements Classifier<E>
     subtable.add(entry);
     this.count++;
     if (entry.conjunctions) this.clauses++;
-    for (const trie of this.tries) {
-      const bits = trie.prefixOf(entry.match);
-      if (bits > 0) trie.trie.insert(trie.value, bits);
-    }
+    for (const { trie, bits, from } of subtable.prefixes) trie.count(entry.match, bits, from, true);
     if (subtable.maxPriority !== before) this.sort();
     return old;
   }
 
   remove(entry: E): boolean {
-    const subtable = this.byMask.get(maskKey(entry.match));
+    const subtable = this.subtableOf(entry.match);
     if (!subtable) return false;
     const before = subtable.maxPriority;
     if (!this.drop(subtable, entry)) return false;
     if (subtable.count === 0) {
-      this.byMask.delete(subtable.key);
+      const key = hashMask(entry.match);
+      const left = this.byMask.get(key)!.filter((s) => s !== subtable);
+      if (left.length > 0) this.byMask.set(key, left);
+      else this.byMask.delete(key);
       this.sorted = this.sorted.filter((s) => s !== subtable);
     } else if (subtable.maxPriority !== before) {
       this.sort();
@@ -377,9 +401,8 @@ export class TupleSpaceClassifier<E extends Classified> implements Classifier<E>
     if (!subtable.delete(entry)) return false;
     this.count--;
     if (entry.conjunctions) this.clauses--;
-    for (const trie of this.tries) {
-      const bits = trie.prefixOf(entry.match);
-      if (bits > 0) trie.trie.remove(trie.value, bits);
+    for (const { trie, bits, from } of subtable.prefixes) {
+      trie.count(entry.match, bits, from, false);
     }
     return true;
   }
@@ -393,7 +416,7 @@ export class TupleSpaceClassifier<E extends Classified> implements Classifier<E>
   }
 
   within(match: Match): E[] {
-    const exact = this.byMask.get(maskKey(match));
+    const exact = this.subtableOf(match);
     const all: E[] = [];
     for (const subtable of this.sorted) {
       if (!coversMask(subtable.match, match)) continue;

@@ -93,7 +93,7 @@ export class Bridge {
   settings: BridgeSettings = DEFAULT_BRIDGE;
   private floodVlans = VlanSet.of([]);
   readonly clock: Clock;
-  private readonly changed: () => void;
+  private readonly changed: (what?: 'tables') => void;
   private hasControllers = false;
   private flooding: readonly BridgePort[] | null = null;
   private failOpenRule: Rule | null = null;
@@ -106,12 +106,15 @@ export class Bridge {
   private readonly portNames = new Map<string, BridgePort>();
   private readonly bundleMap = new Map<string, Bundle>();
 
-  /** `changed` is called after each change that may alter how frames are forwarded. */
+  /**
+   * `changed` is called after each change that may alter how frames are forwarded; with `tables` when ports and
+   * settings are what they were.
+   */
   constructor(
     name: string,
     datapathType: DatapathType,
     clock: Clock,
-    changed: () => void,
+    changed: (what?: 'tables') => void,
     meterHost: MeterHost,
   ) {
     this.name = name;
@@ -202,7 +205,13 @@ export class Bridge {
 
   /** Flows, groups or meters changed; called by what changes them. */
   tablesChanged(): void {
-    this.changed();
+    this.changed('tables');
+  }
+
+  setFragments(handling: FragmentHandling): void {
+    if (handling === this.fragments) return;
+    this.fragments = handling;
+    this.changed('tables');
   }
 
   /** Book-keeping for a rule that comes into its table; for Change only. */

@@ -67,7 +67,7 @@ function run(on: Switch, frame: Uint8Array, flow: Uint32Array, translation: Tran
   const { program, effects } = translation;
   const now = on.clock.now();
   if (applyEffects(effects, 1, frame.length, now, flow[TCP_FLAGS] >>> 16)) {
-    on.configurationChanged();
+    on.revalidator.changed();
   }
   on.datapath.execute(frame, NO_OFFLOAD, flow.slice(0, DP_WORDS), program);
 }

@@ -103,7 +103,10 @@ export class Switch implements XlateSource {
   ): Bridge {
     const { name, datapathType, ...settings } = wanted;
     if (this.bridgeMap.has(name)) throw new RangeError(`bridge ${name} exists`);
-    const changed = (): void => this.configurationChanged();
+    const changed = (what?: 'tables'): void => {
+      if (what === 'tables') this.revalidator.changed();
+      else this.configurationChanged();
+    };
     const bridge = new Bridge(name, datapathType, this.clock, changed, this.meterHost);
     this.bridgeMap.set(name, bridge);
     bridge.configure(settings);
