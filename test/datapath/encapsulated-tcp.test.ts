@@ -79,6 +79,8 @@ test.each(['push_mpls', 'push_pbb'])(
     undo.unshift(() => ip('link', 'del', names[2]));
     for (const [i, host] of hosts.entries()) {
       ip('netns', 'add', host);
+      // The link first: a namespace lets go of its devices some time after it is deleted.
+      undo.unshift(() => ip('link', 'del', names[i]));
       undo.unshift(() => ip('netns', 'del', host));
       ip('link', 'add', names[i], 'type', 'veth', 'peer', 'name', 'eth0', 'netns', host);
       ip('-n', host, 'address', 'add', `10.77.0.${i + 1}/24`, 'dev', 'eth0');
