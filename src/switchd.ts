@@ -28,6 +28,7 @@ import { Switch } from './ofproto/switch.ts';
 import { OvsdbClient } from './ovsdb/client.ts';
 import { Links } from './sys/links.ts';
 import { CommandTable } from './unixctl/command.ts';
+import { bridgeCommands } from './unixctl/commands/bridge.ts';
 import { coverageCommands } from './unixctl/commands/coverage.ts';
 import { dpctlCommands } from './unixctl/commands/dpctl.ts';
 import { dpifCommands } from './unixctl/commands/dpif.ts';
@@ -218,6 +219,7 @@ export async function startSwitch(
     ...netdevDummyCommands(dummies),
     ...fdbCommands(switches, () => clock.now()),
     ...dpifCommands(switches),
+    ...bridgeCommands(() => [...applier.running.values()].map(({ openflow }) => openflow)),
     ...dpctlCommands(switches),
     ...revalidatorCommands(switches),
     ...memoryCommands(() => memoryUsage(fabrics, applier)),

@@ -111,11 +111,12 @@ const PACKET_IN_REASONS: readonly PacketInReason[] = [
   'packetOut',
 ];
 
-/** What a version can say of a miss: 1.0 to 1.2 know no table-miss flows. */
+/** What a version can say of why a packet comes: 1.0 to 1.2 know no table-miss flows, 1.4 has more reasons than 1.3. */
 function wireReason(reason: PacketInReason, version: OfVersion): PacketInReason {
   if (reason === 'implicitMiss') return 'noMatch';
   if (reason === 'explicitMiss') return version < OF13 ? 'action' : 'noMatch';
-  return reason;
+  // What 1.4 tells apart were actions before.
+  return PACKET_IN_REASONS.indexOf(reason) > 2 && version < OF14 ? 'action' : reason;
 }
 
 export class OpenflowBridge implements BridgeListener {
