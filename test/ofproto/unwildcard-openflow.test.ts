@@ -74,7 +74,12 @@ function randomFlow(): { flow: Uint32Array; own: number[] } {
       own.push(K.ARP_SHA, K.ARP_SHA_THA, K.ARP_THA);
     }
   };
-  switch (next(5)) {
+  switch (next(6)) {
+    case 5:
+      flow[K.ETH_TYPE_PROTO] = 0x88e70000;
+      flow[K.PBB_ISID] = (K.PBB_PRESENT | next(3)) >>> 0;
+      own.push(K.PBB_ISID);
+      break;
     case 0:
     case 1:
       ip(0x0800);
@@ -134,6 +139,7 @@ const VALUES: readonly [string, readonly (readonly [number, number])[], readonly
   ['arp_tpa', [[0x0806, -1]], ADDRESSES.map(BigInt)],
   ['mpls_label', [[0x8847, -1]], [16n, 17n]],
   ['mpls_bos', [[0x8847, -1]], [0n, 1n]],
+  ['pbb_isid', [[0x88e7, -1]], [0n, 1n, 5n]],
 ];
 
 function randomMatch(isFirst: boolean): Match {
@@ -193,6 +199,9 @@ const FIELDS = [
   ['nd_target', 128],
   ['mpls_label', 20],
   ['mpls_ttl', 8],
+  ['pbb_isid', 24],
+  ['eth_type', 16],
+  ['nw_proto', 8],
   ['pkt_mark', 32],
   ['reg0', 32],
   ['reg1', 32],
@@ -240,7 +249,13 @@ function randomAction(table: number, depth: number): Action {
     case 16:
       return { kind: 'popMpls', ethType: pick([0x0800, 0x8847]) };
     case 17:
-      return pick<Action>([{ kind: 'copyTtlIn' }, { kind: 'copyTtlOut' }, { kind: 'decMplsTtl' }]);
+      return pick<Action>([
+        { kind: 'copyTtlIn' },
+        { kind: 'copyTtlOut' },
+        { kind: 'decMplsTtl' },
+        { kind: 'pushPbb', ethType: 0x88e7 },
+        { kind: 'popPbb' },
+      ]);
     case 18:
       return {
         kind: 'multipath',

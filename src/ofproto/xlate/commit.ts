@@ -29,17 +29,13 @@ const ETHERNET: readonly Bits[] = [
 ];
 const TOS: Bits = [[K.TOS_TTL, 0xff000000]];
 const TTL: Bits = [[K.TOS_TTL, 0x00ff0000]];
-/** Other than the original, as OpenFlow 1.3 has it. */
-const PROTOCOL: Bits = [[K.ETH_TYPE_PROTO, 0xff00]];
-const ETH_TYPE: readonly Bits[] = [[[K.ETH_TYPE_PROTO, 0xffff0000]]];
-const IPV4: readonly Bits[] = [run(K.IPV4_SRC, 1), run(K.IPV4_DST, 1), TOS, TTL, PROTOCOL];
+const IPV4: readonly Bits[] = [run(K.IPV4_SRC, 1), run(K.IPV4_DST, 1), TOS, TTL];
 const IPV6: readonly Bits[] = [
   run(K.IPV6_SRC, 4),
   run(K.IPV6_DST, 4),
   [[K.IPV6_FLABEL, 0xfffff]],
   TOS,
   TTL,
-  PROTOCOL,
 ];
 const ARP: readonly Bits[] = [
   run(K.IPV4_SRC, 1),
@@ -100,7 +96,6 @@ export function commit(ctx: XlateContext): void {
       break;
   }
   if (isMpls(base) || isMpls(flow)) commitMpls(ctx);
-  else setFields(ctx, ETH_TYPE);
   setFields(ctx, METADATA);
 }
 

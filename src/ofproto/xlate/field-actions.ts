@@ -28,8 +28,6 @@ const IP_FIELDS: ReadonlySet<string> = new Set([
   'nw_ttl',
 ]);
 
-const CHANGES_HEADERS: ReadonlySet<string> = new Set(['eth_type', 'nw_proto']);
-
 function consultIp(ctx: XlateContext, field: Field): void {
   const bits = IP_FIELDS.has(field.name) || field.prerequisite === 'arp' ? 0xff00 : 0;
   ctx.mask[ETH_TYPE_PROTO] |= bits;
@@ -51,10 +49,6 @@ export function setField(ctx: XlateContext, action: ActionOf<'setField'>): void 
   }
   consultIp(ctx, field);
   applyWrite(ctx, field, write);
-  if (!CHANGES_HEADERS.has(field.name)) return;
-  // What follows in the frame is another header now.
-  ctx.commit();
-  ctx.reparse = 'behind mpls';
 }
 
 export function load(ctx: XlateContext, action: ActionOf<'load'>): void {
@@ -75,10 +69,6 @@ export function load(ctx: XlateContext, action: ActionOf<'load'>): void {
   }
   consultIp(ctx, field);
   applyWrite(ctx, field, write);
-  if (!CHANGES_HEADERS.has(field.name)) return;
-  // What follows in the frame is another header now.
-  ctx.commit();
-  ctx.reparse = 'behind mpls';
 }
 
 export function move(ctx: XlateContext, action: ActionOf<'move'>): void {

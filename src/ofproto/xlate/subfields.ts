@@ -10,7 +10,9 @@ import {
   ETH_TYPE_PROTO,
   FLOW_WORDS,
   FRAG_LATER,
+  MPLS_LSE,
   OF_IN_PORT,
+  PBB_ISID,
   TP,
   VLAN_CFI,
   VLAN0,
@@ -134,11 +136,32 @@ export function applyWrite(ctx: XlateContext, field: Field, write: FieldWrite): 
       ctx.vlans.adoptOuter();
       continue;
     }
+    if (w === ETH_TYPE_PROTO && field.prerequisite !== 'arp') {
+      changeType(ctx, write.values[i], m);
+      continue;
+    }
     ctx.willWrite(w, m);
     flow[w] = ((flow[w] & ~m) | write.values[i]) >>> 0;
     // Ports are kept in their 16-bit form.
     if (w === OF_IN_PORT) flow[w] &= 0xffff;
   }
+}
+
+/**
+ * Writes the Ethernet type or the IP protocol: at once, since what follows in the frame is another header from now on
+ * and must be read again.
+ */
+function changeType(ctx: XlateContext, value: number, mask: number): void {
+  const { flow, base } = ctx;
+  ctx.commit();
+  ctx.willWrite(ETH_TYPE_PROTO, mask);
+  if (((flow[ETH_TYPE_PROTO] ^ value) & mask) === 0) return;
+  ctx.program.set(ETH_TYPE_PROTO, value, mask);
+  flow[ETH_TYPE_PROTO] = ((flow[ETH_TYPE_PROTO] & ~mask) | value) >>> 0;
+  if (mask >>> 16 !== 0) flow.fill(0, MPLS_LSE, PBB_ISID + 1);
+  base[ETH_TYPE_PROTO] = flow[ETH_TYPE_PROTO];
+  base.set(flow.subarray(MPLS_LSE, PBB_ISID + 1), MPLS_LSE);
+  ctx.reparse = 'behind mpls';
 }
 
 export const onesOf = (bits: number): bigint => (1n << BigInt(bits)) - 1n;
