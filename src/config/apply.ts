@@ -13,7 +13,7 @@ import type { Switch } from '../ofproto/switch.ts';
 import type { Logger } from '../util/logger.ts';
 import { addressFromUuid, datapathIdText, localAddress } from './local-address.ts';
 import type { FrameGate } from './netdev/dummy-netdev.ts';
-import type { Netdev, NetdevStatus } from './netdev/netdev.ts';
+import type { Netdev } from './netdev/netdev.ts';
 import { portLink } from './openflow-settings.ts';
 import {
   bridgeIdentity,
@@ -23,6 +23,7 @@ import {
   type Step,
 } from './plan.ts';
 import type { PortAllocator } from './port-allocator.ts';
+import type { RunningDevice } from './report-ops.ts';
 import type { WantedBridge, WantedInterface, WantedPort } from './wanted.ts';
 
 /** A datapath with the switch over it: one for real devices, one for dummies. */
@@ -52,7 +53,7 @@ export class InterfaceEntry {
   readonly portNo: PortNo | null;
   readonly ofPort: OfPort;
   /** What the device last said. */
-  status: NetdevStatus;
+  status: RunningDevice;
   /** The MTU was asked for by mtu_request: without one, it follows the others again. */
   wasRequested = false;
   /** MTU that the datapath enforces. */

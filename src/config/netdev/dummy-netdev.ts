@@ -8,8 +8,9 @@
 import type { PortNo } from '../../datapath/datapath.ts';
 import type { Clock } from '../../util/clock.ts';
 import { PcapWriter } from '../../util/pcap.ts';
+import type { RunningDevice } from '../report-ops.ts';
 import type { WantedInterface } from '../wanted.ts';
-import { type Netdev, NetdevError, type NetdevStatus } from './netdev.ts';
+import { type Netdev, NetdevError } from './netdev.ts';
 
 /** The side of an in-memory datapath that a dummy device uses. */
 export interface FrameGate {
@@ -73,7 +74,7 @@ export class DummyNetdev implements Netdev {
     this.adminUp = up;
   }
 
-  status(): NetdevStatus {
+  status(): RunningDevice {
     return {
       mac: this.mac,
       adminUp: this.adminUp,
@@ -84,7 +85,6 @@ export class DummyNetdev implements Netdev {
       mtu: this.mtu,
       ifindex: 0,
       status: {},
-      statistics: {},
     };
   }
 

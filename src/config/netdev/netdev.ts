@@ -4,26 +4,8 @@
  * (netdev-types.ts); the datapath knows nothing of types.
  */
 import type { PortNo, PortSpec } from '../../datapath/datapath.ts';
+import type { RunningDevice } from '../report-ops.ts';
 import type { WantedInterface } from '../wanted.ts';
-
-/** What an Interface row reports of its device. `null` is an empty column. */
-export interface NetdevStatus {
-  /** MAC address as 48 bits. */
-  readonly mac: bigint | null;
-  readonly adminUp: boolean | null;
-  readonly linkUp: boolean | null;
-  readonly linkResets: number;
-  /** Bits per second. */
-  readonly speedBps: number | null;
-  readonly fullDuplex: boolean | null;
-  /** Bytes. */
-  readonly mtu: number | null;
-  readonly ifindex: number | null;
-  /** The `status` column. */
-  readonly status: Readonly<Record<string, string>>;
-  /** Counters of the device that the datapath cannot see, by `statistics` key. */
-  readonly statistics: Readonly<Record<string, number>>;
-}
 
 export interface Netdev {
   readonly name: string;
@@ -35,7 +17,7 @@ export interface Netdev {
   readonly ifindex: number;
   /** False once the device is gone or is another one under the same name: it must be opened anew. */
   current(): boolean;
-  status(): NetdevStatus;
+  status(): RunningDevice;
   /** Sets the MTU in bytes; throws SystemError. */
   setMtu(mtu: number): void;
   /** Sets the MAC address; throws SystemError. */

@@ -30,7 +30,6 @@ export async function openPatch(want: WantedInterface, mac: bigint): Promise<Net
       mtu: null,
       ifindex: 0,
       status: {},
-      statistics: {},
     }),
     setMtu: () => {},
     setMac: () => {},

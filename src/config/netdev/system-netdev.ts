@@ -6,8 +6,9 @@ import type { PortSpec } from '../../datapath/datapath.ts';
 import { driverInfo, linkSettings } from '../../sys/ethtool.ts';
 import type { Link, Links } from '../../sys/links.ts';
 import { closeDescriptor, openPacketSocket } from '../../sys/packet-socket.ts';
+import type { RunningDevice } from '../report-ops.ts';
 import type { WantedInterface } from '../wanted.ts';
-import { type Netdev, NetdevError, type NetdevStatus } from './netdev.ts';
+import { type Netdev, NetdevError } from './netdev.ts';
 
 /** The whole error text for a device that is not there, with where it may be. */
 export type MissingDeviceText = (name: string) => Promise<string>;
@@ -56,7 +57,7 @@ class SystemNetdev implements Netdev {
     return this.links.get(this.name)?.ifindex === this.ifindex;
   }
 
-  status(): NetdevStatus {
+  status(): RunningDevice {
     const link = this.links.at(this.ifindex) ?? this.last;
     this.last = link;
     const { carrierChanges } = link;
@@ -81,7 +82,7 @@ class SystemNetdev implements Netdev {
 }
 
 /** What a link in our namespace says by itself. */
-export function linkStatus(link: Link): Omit<NetdevStatus, 'linkResets' | 'status'> {
+export function linkStatus(link: Link): Omit<RunningDevice, 'linkResets' | 'status'> {
   const settings = linkSettings(link.name);
   return {
     mac: link.mac,
@@ -91,6 +92,5 @@ export function linkStatus(link: Link): Omit<NetdevStatus, 'linkResets' | 'statu
     fullDuplex: settings?.fullDuplex ?? null,
     mtu: link.mtu,
     ifindex: link.ifindex,
-    statistics: {},
   };
 }

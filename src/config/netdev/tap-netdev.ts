@@ -18,8 +18,9 @@ import {
   type TapDevice,
   tapAddress,
 } from '../../sys/tap.ts';
+import type { RunningDevice } from '../report-ops.ts';
 import type { WantedInterface } from '../wanted.ts';
-import { type Netdev, NetdevError, type NetdevStatus } from './netdev.ts';
+import { type Netdev, NetdevError } from './netdev.ts';
 import { linkStatus } from './system-netdev.ts';
 
 const DEFAULT_MTU = 1500;
@@ -91,7 +92,7 @@ class TapNetdev implements Netdev {
     return this.here() !== undefined || isTapAlive(this.spec.fd);
   }
 
-  status(): NetdevStatus {
+  status(): RunningDevice {
     const link = this.here();
     if (link !== undefined) {
       return { ...linkStatus(link), linkResets: 0, status: { ...driverInfo(link.name) } };
@@ -106,7 +107,6 @@ class TapNetdev implements Netdev {
       mtu: UNKNOWN_MTU,
       ifindex: this.ifindex,
       status: {},
-      statistics: {},
     };
   }
 
