@@ -46,8 +46,11 @@ export function translateTable(
     ctx.cookie = rule.cookie;
     ctx.effects.push({ kind: 'creditRule', rule });
     ctx.steps.actions(ctx, rule.actions, false);
-    ctx.rule = callerRule;
-    ctx.cookie = cookie;
+    // The first rule of all stays: the action set is executed in its name.
+    if (callerRule !== null || ctx.isPacketOut) {
+      ctx.rule = callerRule;
+      ctx.cookie = cookie;
+    }
     ctx.depth -= deepens;
     if (level) ctx.trace?.leave(level);
   }
