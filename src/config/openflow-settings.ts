@@ -12,7 +12,7 @@ import type {
 import { forbiddenTarget } from '../ofproto/openflow/target.ts';
 import type { Row } from '../ovsdb/schema.ts';
 import { text } from './config-value.ts';
-import type { NetdevStatus } from './netdev/netdev.ts';
+import type { RunningDevice } from './report-ops.ts';
 import type { WantedBridge } from './wanted.ts';
 
 const DEFAULT_BACKOFF_MS = 8000;
@@ -70,7 +70,7 @@ const SPEEDS: readonly (readonly [number, number, number])[] = [
 const OTHER = 1 << 10;
 const COPPER = 1 << 11;
 
-export function portLink({ speedBps, fullDuplex }: NetdevStatus): PortLink {
+export function portLink({ speedBps, fullDuplex }: RunningDevice): PortLink {
   if (speedBps === null) return NO_LINK;
   const row = SPEEDS.find(([megabits]) => megabits * 1e6 === speedBps);
   const speed = row === undefined ? OTHER : fullDuplex === false ? row[1] : row[2];

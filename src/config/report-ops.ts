@@ -14,7 +14,7 @@ import { sameValue, type Value } from '../ovsdb/value.ts';
 import { ethernetText } from './config-value.ts';
 
 /** What a device says of itself; null is an empty column. */
-interface RunningDevice {
+export interface RunningDevice {
   /** 48 bits. */
   readonly mac: bigint | null;
   readonly adminUp: boolean | null;
