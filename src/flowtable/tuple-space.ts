@@ -33,7 +33,7 @@ export interface PrefixField {
 }
 
 /** Flow_Table.prefixes as it is without configuration: ip_dst, ip_src. */
-export const DEFAULT_PREFIXES: readonly PrefixField[] = [
+const DEFAULT_PREFIXES: readonly PrefixField[] = [
   { word: IPV4_DST, words: 1 },
   { word: IPV4_SRC, words: 1 },
 ];

@@ -1,8 +1,6 @@
 /** OFPPC_* and OFPPS_* bits. Those that several versions of OpenFlow have are the same in all; others are 1.0's. */
 export const OFPPC_PORT_DOWN = 1 << 0;
-export const OFPPC_NO_STP = 1 << 1;
 export const OFPPC_NO_RECV = 1 << 2;
-export const OFPPC_NO_RECV_STP = 1 << 3;
 export const OFPPC_NO_FLOOD = 1 << 4;
 export const OFPPC_NO_FWD = 1 << 5;
 export const OFPPC_NO_PACKET_IN = 1 << 6;

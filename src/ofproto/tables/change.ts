@@ -6,10 +6,7 @@
 import type { Rule } from '../../flowtable/rule.ts';
 import type { Bridge } from '../bridge.ts';
 import type { Origin } from '../events.ts';
-import type { FlowRemovedReason, OfError } from '../model.ts';
-
-export const isError = (result: object | null): result is OfError =>
-  result !== null && 'error' in result;
+import type { FlowRemovedReason } from '../model.ts';
 
 export class Change {
   readonly bridge: Bridge;

@@ -193,7 +193,7 @@ export const usesMeter = (actions: readonly Action[], meterId: number): boolean 
   someAction(actions, (a) => a.kind === 'meter' && a.meterId === meterId);
 
 /** Looks into nested lists, too. */
-export function someAction(actions: readonly Action[], is: (action: Action) => boolean): boolean {
+function someAction(actions: readonly Action[], is: (action: Action) => boolean): boolean {
   return actions.some(
     (a) =>
       is(a) ||

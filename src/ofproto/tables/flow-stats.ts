@@ -4,7 +4,7 @@ import type { Bridge } from '../bridge.ts';
 import type { FlowFilter, FlowRemoved, FlowRemovedReason, FlowStatsEntry } from '../model.ts';
 import { chosen } from './flow-mods.ts';
 
-export function flowStatsEntry(rule: Rule, nowMs: number): FlowStatsEntry {
+function flowStatsEntry(rule: Rule, nowMs: number): FlowStatsEntry {
   return {
     tableId: rule.tableId,
     priority: rule.priority,

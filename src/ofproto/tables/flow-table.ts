@@ -27,7 +27,7 @@ export interface FlowTableSettings {
   readonly prefixes: readonly PrefixField[] | null;
 }
 
-export const DEFAULT_TABLE: FlowTableSettings = {
+const DEFAULT_TABLE: FlowTableSettings = {
   name: null,
   flowLimit: null,
   overflow: 'refuse',

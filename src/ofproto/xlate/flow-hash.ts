@@ -28,12 +28,12 @@ const IPV6 = 0x86dd;
 
 const rotate = (x: number, n: number): number => (x << n) | (x >>> (32 - n));
 
-export function hashAdd(hash: number, word: number): number {
+function hashAdd(hash: number, word: number): number {
   const k = Math.imul(rotate(Math.imul(word, 0xcc9e2d51), 15), 0x1b873593);
   return (Math.imul(rotate(hash ^ k, 13), 5) + 0xe6546b64) | 0;
 }
 
-export function hashFinish(hash: number, final: number): number {
+function hashFinish(hash: number, final: number): number {
   let h = hash ^ final;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
@@ -60,7 +60,7 @@ export function hashBytes(bytes: Uint8Array, basis: number): number {
 }
 
 /** Bob Jenkins' lookup3 over whole bytes. */
-export function lookup3(bytes: Uint8Array, basis: number): number {
+function lookup3(bytes: Uint8Array, basis: number): number {
   let a = (0xdeadbeef + bytes.length + basis) | 0;
   let b = a;
   let c = a;
@@ -104,7 +104,7 @@ const swap32 = (x: number): number =>
 const swap16 = (x: number): number => ((x & 0xff) << 8) | (x >>> 8);
 
 /** Flows of both directions of a connection have one value. UDP ports stay out: they need not be symmetric. */
-export function symmetricL4(flow: Uint32Array, basis: number): number {
+function symmetricL4(flow: Uint32Array, basis: number): number {
   const bytes = new Uint8Array(32);
   const view = new DataView(bytes.buffer);
   const type = ethType(flow);

@@ -77,7 +77,7 @@ export function finishFreezing(ctx: XlateContext): void {
   cancelFreezing(ctx);
 }
 
-export function cancelFreezing(ctx: XlateContext): void {
+function cancelFreezing(ctx: XlateContext): void {
   ctx.exit = false;
   ctx.freezing = false;
   ctx.frozen = [];
