@@ -22,15 +22,28 @@ export function packetOut(
   out: PacketOut,
   version: OfVersion = OfVersion.OF13,
 ): OfError | null {
+  const begun = beginPacketOut(on, bridge, out, version);
+  if ('error' in begun) return begun;
+  begun.send();
+  return null;
+}
+
+/** Decides by the tables as they are now, and sends later, as bundles need it. */
+export function beginPacketOut(
+  on: Switch,
+  bridge: Bridge,
+  out: PacketOut,
+  version: OfVersion,
+): OfError | { send(): void } {
   const error = checkPacketOut(bridge, out, version);
   if (error !== null) return error;
-  if (out.data.length < ETH_HEADER_BYTES) return null;
+  if (out.data.length < ETH_HEADER_BYTES) return { send: () => {} };
   const port = bridge.port(out.inPort);
   const flow = flowOf(out.data, port?.portNo ?? NO_PORT);
   for (let i = 0; i < out.match.words.length; i++) flow[out.match.words[i]] = out.match.values[i];
   flow[OF_IN_PORT] = out.inPort;
-  run(on, out.data, flow, translatePacketOut(on, flow, bridge, port, out.actions));
-  return null;
+  const translation = translatePacketOut(on, flow, bridge, port, out.actions);
+  return { send: () => run(on, out.data, flow, translation) };
 }
 
 /** Checks a packet-out without sending it, as a bundle does before it commits. */

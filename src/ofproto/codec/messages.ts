@@ -218,8 +218,8 @@ export function encodeParts(
   return parts;
 }
 
-/** Requests are quoted up to this in errors. */
-const QUOTED_BYTES = 64;
+/** Requests are quoted up to this in errors: whole, but for what an error message has no room for. */
+const QUOTED_BYTES = 0xffff - 64;
 
 /** The error message that answers `request`, in the request's xid. */
 export function encodeError(

@@ -7,11 +7,10 @@
 import type { OfErrorName } from '../codec/errors.ts';
 import type { Message } from '../codec/messages.ts';
 import type { OfError } from '../model.ts';
-import { checkPacketOut, packetOut as sendPacketOut } from '../packet-out.ts';
+import { beginPacketOut } from '../packet-out.ts';
 import { Change } from '../tables/change.ts';
 import { beginFlowMod } from '../tables/flow-mods.ts';
 import { beginGroupMod } from '../tables/groups.ts';
-import { applyPortMod } from '../tables/ports.ts';
 import { BUNDLE_ATOMIC, type BundledMessage } from './bundles.ts';
 import type { Request } from './handlers.ts';
 
@@ -45,7 +44,7 @@ export function commitBundle(
 }
 
 function begin(
-  { message, xid, bytes }: BundledMessage,
+  { message, xid }: BundledMessage,
   flags: number,
   { of, connection }: Request,
 ): Begun | OfError {
@@ -64,7 +63,7 @@ function begin(
         return error;
       }
       if (message.kind === 'groupMod') {
-        change.onCommit(() => of.forwardRequest(connection, 'group', bytes));
+        change.onCommit(() => of.forwardRequest(connection, message, xid));
       }
       return change;
     }
@@ -74,16 +73,12 @@ function begin(
       const port = bridge.port(message.port);
       if (port === null) return { error: 'OFPPMFC_BAD_PORT' };
       if (port.hwAddr !== message.hwAddr) return { error: 'OFPPMFC_BAD_HW_ADDR' };
-      return { commit: () => void applyPortMod(bridge, message), revert: () => {} };
+      return { commit: () => void of.portMod(connection, message), revert: () => {} };
     }
     case 'packetOut': {
-      const { packetOut } = message;
-      const error = checkPacketOut(bridge, packetOut, version);
-      if (error !== null) return error;
-      return {
-        commit: () => void sendPacketOut(of.switch, bridge, packetOut, version),
-        revert: () => {},
-      };
+      const begun = beginPacketOut(of.switch, bridge, message.packetOut, version);
+      if ('error' in begun) return begun;
+      return { commit: () => begun.send(), revert: () => {} };
     }
     default:
       return { error: 'OFPBFC_MSG_UNSUP' };

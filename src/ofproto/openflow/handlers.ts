@@ -12,13 +12,12 @@ import {
   type MessageKind,
   type MessageOf,
 } from '../codec/messages.ts';
-import { OF13 } from '../codec/versions.ts';
+import { OF10, OF13 } from '../codec/versions.ts';
 import { NO_BUFFER, type OfError } from '../model.ts';
 import { resumePacket, packetOut as sendPacketOut } from '../packet-out.ts';
 import { applyFlowMod } from '../tables/flow-mods.ts';
 import { applyGroupMod } from '../tables/groups.ts';
 import { applyMeterMod } from '../tables/meters.ts';
-import { applyPortMod } from '../tables/ports.ts';
 import { commitBundle, isBundlable } from './commit-bundle.ts';
 import type { Connection } from './connection.ts';
 import { MULTIPARTS } from './multiparts.ts';
@@ -110,17 +109,19 @@ export const HANDLERS: Handlers = {
     // No frames are kept, so that a number of one is wrong (OpenFlow 1.3.5, 6.4).
     return flowMod.bufferId === NO_BUFFER ? null : 'OFPBRC_BUFFER_UNKNOWN';
   }),
-  groupMod: changing(({ groupMod }, { of, connection, xid, bytes }) => {
+  groupMod: changing((message, { of, connection, xid }) => {
+    const { groupMod } = message;
     const error = named(applyGroupMod(of.bridge, groupMod, { connection, xid }));
-    if (error === null) of.forwardRequest(connection, 'group', bytes);
+    if (error === null) of.forwardRequest(connection, message, xid);
     return error;
   }),
-  meterMod: changing(({ meterMod }, { of, connection, xid, bytes }) => {
+  meterMod: changing((message, { of, connection, xid }) => {
+    const { meterMod } = message;
     const error = named(applyMeterMod(of.bridge, meterMod, { connection, xid }));
-    if (error === null) of.forwardRequest(connection, 'meter', bytes);
+    if (error === null) of.forwardRequest(connection, message, xid);
     return error;
   }),
-  portMod: changing((message, { of }) => named(applyPortMod(of.bridge, message))),
+  portMod: changing((message, { of, connection }) => named(of.portMod(connection, message))),
   tableMod: changing(({ table }, { of, connection }) =>
     tableMod(of.bridge, table, connection.version),
   ),
@@ -230,9 +231,16 @@ export const HANDLERS: Handlers = {
   flowMonitorCancel: ({ monitorId }, { connection }) => connection.monitors.cancel(monitorId),
 
   queueConfigRequest: ({ port }, { of, connection, xid }) => {
-    const found = port === null ? null : of.bridge.port(port);
-    if (found === null) return 'OFPQOFC_BAD_PORT';
-    const queues = of.queuesOf(found).map((queue) => ({ queue, minRate: null, maxRate: null }));
+    const { bridge } = of;
+    const one = port === null ? null : bridge.port(port);
+    const ports = one !== null ? [one] : port === null ? [...bridge.ports()] : [];
+    // Version 1.0 asks about one port.
+    if (ports.length === 0 || (port === null && connection.version === OF10)) {
+      return 'OFPQOFC_BAD_PORT';
+    }
+    const queues = ports.flatMap((each) =>
+      of.queuesOf(each).map((queue) => ({ queue, minRate: null, maxRate: null })),
+    );
     connection.reply({ kind: 'queueConfigReply', port, queues }, xid);
     return null;
   },

@@ -3,12 +3,12 @@
  * not is answered with OFPBRC_BAD_STAT by handlers.ts.
  */
 import type { OfPort } from '../../flowtable/of-port.ts';
-import { OFPP_LOCAL } from '../../flowtable/of-port.ts';
+import { OFPP_ALL, OFPP_LOCAL } from '../../flowtable/of-port.ts';
 import type { BridgePort } from '../bridge-port.ts';
 import type { OfErrorName } from '../codec/errors.ts';
 import type { FlowUpdate } from '../codec/flow-monitor.ts';
 import type { Message, MessageForm } from '../codec/messages.ts';
-import { OF14 } from '../codec/versions.ts';
+import { OF10, OF14 } from '../codec/versions.ts';
 import { OFPTT_ALL } from '../model.ts';
 import { chosen, outputsTo } from '../tables/flow-mods.ts';
 import { aggregateStats, flowStats, tableStats } from '../tables/flow-stats.ts';
@@ -17,7 +17,7 @@ import { meterReferences } from '../tables/meters.ts';
 import { describePorts } from '../tables/ports.ts';
 import type { Handlers, Request } from './handlers.ts';
 import { portStatistics } from './port-statistics.ts';
-import { tableAbilities, tableFeaturesOf } from './table-abilities.ts';
+import { actionBits, tableAbilities, tableFeaturesOf } from './table-abilities.ts';
 
 const MAX_METERS = 262_144;
 const MAX_BANDS = 8;
@@ -30,11 +30,6 @@ const MAX_GROUPS = 0xffff_ff00;
 const GROUP_TYPES = 0xf;
 /** select_weight, select_liveness, chaining. */
 const GROUP_CAPABILITIES = 0x7;
-/** OFPAT_* of OpenFlow 1.2+: output, TTLs, VLAN, MPLS, queue, group, set_field. */
-const GROUP_ACTIONS = [0, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25].reduce(
-  (bits, type) => bits | (1 << type),
-  0,
-);
 const FOUR = [0, 1, 2, 3];
 
 type Answer = Message & { readonly entries: readonly unknown[] };
@@ -45,8 +40,9 @@ function answer({ of, connection, xid }: Request, message: Answer): null {
 }
 
 /** The ports that a request names, the local one first. */
-function portsOf({ of }: Request, port: OfPort | null): BridgePort[] | null {
-  if (port !== null) {
+function portsOf({ of, connection }: Request, port: OfPort | null): BridgePort[] | null {
+  // Queue requests of 1.0 say ALL.
+  if (port !== null && (port !== OFPP_ALL || connection.version > OF10)) {
     const one = of.bridge.port(port);
     return one === null ? null : [one];
   }
@@ -140,6 +136,7 @@ export const MULTIPARTS: Handlers = {
       minRate: null,
       maxRate: null,
     }));
+    if (entries.length === 0 && queue !== null) return 'OFPQOFC_BAD_QUEUE';
     return answer(request, { kind: 'queueDescReply', entries });
   },
 
@@ -175,7 +172,7 @@ export const MULTIPARTS: Handlers = {
         types: GROUP_TYPES,
         capabilities: GROUP_CAPABILITIES,
         maxGroups: FOUR.map(() => MAX_GROUPS),
-        actions: FOUR.map(() => GROUP_ACTIONS),
+        actions: FOUR.map(() => actionBits(connection.version)),
         ...formOf(form),
       },
       xid,

@@ -14,12 +14,21 @@ import { rateLimited } from '../../util/rate-limit.ts';
 import type { Bridge, FragmentHandling } from '../bridge.ts';
 import type { BridgePort } from '../bridge-port.ts';
 import { versionBitmap } from '../codec/connection-messages.ts';
-import { OF_VERSIONS, OF10, OF13, OF14, type OfVersion } from '../codec/versions.ts';
+import { encodeMessage, hasMessage, type Message } from '../codec/messages.ts';
+import { OF_VERSIONS, OF10, OF11, OF13, OF14, OF15, type OfVersion } from '../codec/versions.ts';
 import type { BridgeListener, FlowChange } from '../events.ts';
-import type { FlowRemoved, PacketIn, PacketInReason, PortDescription } from '../model.ts';
+import type {
+  FlowRemoved,
+  OfError,
+  PacketIn,
+  PacketInReason,
+  PortDescription,
+  PortMod,
+} from '../model.ts';
+import { OFPPC_PORT_DOWN, OFPPS_LIVE } from '../port-flags.ts';
 import type { Switch } from '../switch.ts';
 import { TABLE_COUNT } from '../tables/flow-table.ts';
-import { describePorts } from '../tables/ports.ts';
+import { applyPortMod, describePorts } from '../tables/ports.ts';
 import type { Role } from './async-filter.ts';
 import { Connection, type ConnectionKind } from './connection.ts';
 import { FailOpen } from './fail-open.ts';
@@ -28,6 +37,7 @@ import { OpenflowListener } from './listener.ts';
 import type { DeviceErrors } from './port-statistics.ts';
 import { OpenflowReconnect, type ReconnectOptions } from './reconnect.ts';
 import { OpenflowSession } from './session.ts';
+import { ACTIONS_10 } from './table-abilities.ts';
 import { isPassive } from './target.ts';
 import type { TlsFiles } from './tls.ts';
 
@@ -138,6 +148,8 @@ export class OpenflowBridge implements BridgeListener {
   private settings: OpenflowSettings | null = null;
   private versions = versionBitmap(OF_VERSIONS);
   private wantsMiss = false;
+  /** Whose port-mod is being carried out. */
+  private portModBy: Connection | null = null;
   private electionId: bigint | null = null;
   private statusTimer: Timer | null = null;
 
@@ -431,6 +443,13 @@ export class OpenflowBridge implements BridgeListener {
     };
   }
 
+  portMod(by: Connection, mod: PortMod): OfError | null {
+    this.portModBy = by;
+    const error = applyPortMod(this.bridge, mod);
+    this.portModBy = null;
+    return error;
+  }
+
   setFragments(handling: FragmentHandling): void {
     if (this.bridge.fragments === handling) return;
     this.bridge.fragments = handling;
@@ -471,10 +490,12 @@ export class OpenflowBridge implements BridgeListener {
   }
 
   /** Tells other controllers of a change that one of them made. */
-  forwardRequest(from: Connection, what: 'group' | 'meter', request: Uint8Array): void {
-    const reason = what === 'group' ? 0 : 1;
+  forwardRequest(from: Connection, message: Message, xid: number): void {
+    const reason = message.kind === 'groupMod' ? 0 : 1;
     for (const other of this.connections) {
       if (other !== from && other.wants('requestForward', reason)) {
+        if (!hasMessage(message.kind, other.version)) continue;
+        const request = encodeMessage(message, other.context, xid);
         other.tell({ kind: 'requestForward', request });
       }
     }
@@ -554,7 +575,28 @@ export class OpenflowBridge implements BridgeListener {
       const added = this.bridge.port(port.port);
       if (added !== null) this.createdMs(added);
     }
+    const isLive = (port.state & OFPPS_LIVE) !== 0;
+    if (reason === 'add' && isLive) {
+      // As in the original, a port comes before it is found to be alive.
+      this.tellPort('add', { ...port, state: port.state & ~OFPPS_LIVE }, OF10);
+      this.tellPort('modify', port, OF11);
+      return;
+    }
+    const goesDown = this.portModBy !== null && (port.config & OFPPC_PORT_DOWN) !== 0;
+    if (reason === 'modify' && goesDown) this.tellPort('modify', { ...port, state: 0 }, OF10);
+    this.tellPort(reason, port, OF10);
+  }
+
+  /** `since`: 1.0 does not know of some changes. */
+  private tellPort(
+    reason: 'add' | 'delete' | 'modify',
+    port: PortDescription,
+    since: OfVersion,
+  ): void {
     for (const connection of this.connections) {
+      if (connection.version < since) continue;
+      // Before 1.5, who modifies a port does not hear of it.
+      if (connection === this.portModBy && connection.version < OF15) continue;
       if (!connection.wants('portStatus', PORT_REASONS[reason])) continue;
       connection.tell({ kind: 'portStatus', reason, port });
     }
@@ -569,6 +611,4 @@ export class OpenflowBridge implements BridgeListener {
   }
 }
 
-/** OFPAT10_OUTPUT .. OFPAT10_ENQUEUE. */
-const ACTIONS_10 = 0xfff;
 const NO_GENERATION = 0xffff_ffff_ffff_ffffn;

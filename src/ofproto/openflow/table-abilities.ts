@@ -46,6 +46,13 @@ const ACTIONS_11 = [
   0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24,
 ];
 
+/** OFPAT10_OUTPUT .. OFPAT10_ENQUEUE. */
+export const ACTIONS_10 = 0xfff;
+
+/** Actions by the numbers of a version. */
+export const actionBits = (version: OfVersion): number =>
+  version === OF10 ? ACTIONS_10 : bitsOf(version === OF11 ? ACTIONS_11 : ACTIONS);
+
 export function tableAbilities(table: FlowTable, version: OfVersion): Partial<TableAbilities> {
   const common = {
     name: table.settings.name ?? '',

@@ -10,11 +10,9 @@ export function tableMod(
   wanted: TableSettings,
   version: OfVersion,
 ): OfErrorName | null {
-  const { tableId, miss, eviction, evictionFlags, vacancyEvents, vacancy } = wanted;
+  const { tableId, miss, eviction, vacancyEvents, vacancy } = wanted;
   const tables = tableId === OFPTT_ALL ? bridge.tables : bridge.tables.slice(tableId, tableId + 1);
   if (tables.length === 0) return 'OFPTMFC_BAD_TABLE';
-  // Which flows go first is the switch's choice.
-  if (evictionFlags !== null && evictionFlags !== 0) return 'OFPTMFC_BAD_CONFIG';
   for (const table of tables) {
     if (version < OF13 && miss !== null) {
       // The last table has nothing to continue with.

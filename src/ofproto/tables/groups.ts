@@ -13,10 +13,9 @@ import { checkActions } from './check-actions.ts';
 import { ANY_FLOW, chosen, usesGroup } from './flow-mods.ts';
 import { Group, type GroupBucket, hasLiveness } from './group.ts';
 
-export const MAX_GROUPS = 0xffffff00;
 const OFPG_MAX = 0xffffff00;
-const BUCKET_FIRST = 0xfffffffe;
-const BUCKET_LAST = 0xfffffffd;
+const BUCKET_FIRST = 0xfffffffd;
+const BUCKET_LAST = 0xfffffffe;
 const BUCKET_ALL = 0xffffffff;
 
 export class Groups {

@@ -264,12 +264,12 @@ describe('packet-in', () => {
 describe('errors', () => {
   const request = hex('04 0e 0060 00000011 00');
 
-  test('quote 64 bytes of the request, in its xid', () => {
+  test('quote the request whole, in its xid', () => {
     const long = new Uint8Array(100).fill(9);
     long.set(request);
     const bytes = encodeError('OFPFMFC_OVERLAP', long, { version: OF13 });
-    expect(bytes.slice(0, 12)).toEqual(hex('04 01 004c 00000011 0005 0003'));
-    expect(bytes).toHaveLength(12 + 64);
+    expect(bytes.slice(0, 12)).toEqual(hex('04 01 0070 00000011 0005 0003'));
+    expect(bytes).toHaveLength(12 + 100);
   });
 
   test('are experimenters where the version has none', () => {
