@@ -10,6 +10,7 @@ import type { Bridge, DatapathType } from '../ofproto/bridge.ts';
 import type { BundleSettings } from '../ofproto/bundle.ts';
 import type { OpenflowBridge, OpenflowSettings } from '../ofproto/openflow/openflow-bridge.ts';
 import type { Switch } from '../ofproto/switch.ts';
+import { DEFAULT_TABLE } from '../ofproto/tables/flow-table.ts';
 import type { Logger } from '../util/logger.ts';
 import { addressFromUuid, datapathIdText, localAddress } from './local-address.ts';
 import type { FrameGate } from './netdev/dummy-netdev.ts';
@@ -319,6 +320,9 @@ export class Applier {
         const { linkUp, adminUp, mac } = running.status;
         entry.bridge.setPortDevice(running.ofPort, mac ?? 0n, portLink(running.status));
         entry.bridge.setPortState(running.ofPort, linkUp !== false && adminUp !== false);
+      }
+      for (const table of entry.bridge.tables) {
+        table.configure(want.flowTables.get(table.id) ?? DEFAULT_TABLE);
       }
       entry.openflow.configure(openflowSettings(want));
     }

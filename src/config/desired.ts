@@ -6,6 +6,7 @@
  * "Error detected while setting up".
  */
 import type { BundleSettings } from '../ofproto/bundle.ts';
+import type { FlowTableSettings } from '../ofproto/tables/flow-table.ts';
 import type { PriorityTags, VlanMode } from '../ofproto/vlan.ts';
 import type { Database, ReplicaChange } from '../ovsdb/replica.ts';
 import type { Row, TableName } from '../ovsdb/schema.ts';
@@ -19,6 +20,7 @@ import {
   stringMap,
   text,
 } from './config-value.ts';
+import { flowTableSettings } from './flow-tables.ts';
 import type {
   ConfigProblem,
   StringMap,
@@ -194,9 +196,21 @@ class Reader {
       disableInBand: boolean(config, 'disable-in-band', false),
       protocols: [...row.protocols].sort(),
       controllers: this.find('Controller', row.controller),
+      flowTables: this.flowTables(row),
       otherConfig: config,
       ports: this.ports(row, datapathType),
     };
+  }
+
+  private flowTables(bridge: Row<'Bridge'>): ReadonlyMap<number, FlowTableSettings> {
+    const tables = new Map<number, FlowTableSettings>();
+    for (const [id, uuid] of bridge.flow_tables) {
+      const row = this.db.row('Flow_Table', uuid);
+      if (row === undefined) continue;
+      const complain = (why: string) => this.problem('warn', `bridge ${bridge.name}: ${why}`);
+      tables.set(id, flowTableSettings(row, complain));
+    }
+    return tables;
   }
 
   private hwaddr(bridge: string, address: string | null): bigint | null {
@@ -491,6 +505,7 @@ const REPORTED: Readonly<Record<TableName, ReadonlySet<string>>> = {
     'error',
   ]),
   Controller: new Set(['is_connected', 'role', 'status']),
+  Flow_Table: new Set(),
   SSL: new Set(),
 };
 

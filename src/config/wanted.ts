@@ -7,6 +7,7 @@
  */
 
 import type { BundleSettings } from '../ofproto/bundle.ts';
+import type { FlowTableSettings } from '../ofproto/tables/flow-table.ts';
 import type { Row } from '../ovsdb/schema.ts';
 
 /** A map of strings as the database holds it. */
@@ -86,6 +87,8 @@ export interface WantedBridge {
   /** OpenFlow10..OpenFlow15; empty for the default, all of them. */
   readonly protocols: readonly string[];
   readonly controllers: readonly Row<'Controller'>[];
+  /** By table number; others are as they are by default. */
+  readonly flowTables: ReadonlyMap<number, FlowTableSettings>;
   readonly otherConfig: StringMap;
   /** In the order of their names, the local port among them. */
   readonly ports: readonly WantedPort[];

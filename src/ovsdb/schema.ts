@@ -126,6 +126,13 @@ export const SCHEMA = {
     role: optional('string'),
     status: strings,
   },
+  Flow_Table: {
+    name: optional('string'),
+    flow_limit: optional('integer'),
+    overflow_policy: optional('string'),
+    groups: set('string'),
+    prefixes: set('string'),
+  },
   SSL: {
     private_key: atom('string'),
     certificate: atom('string'),

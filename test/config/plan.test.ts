@@ -54,6 +54,7 @@ const bridge = (name: string, ports: WantedPort[], more: Partial<WantedBridge> =
     disableInBand: false,
     protocols: [],
     controllers: [],
+    flowTables: new Map(),
     otherConfig: {},
     ports,
     ...more,

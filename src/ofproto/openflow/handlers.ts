@@ -122,9 +122,11 @@ export const HANDLERS: Handlers = {
     return error;
   }),
   portMod: changing((message, { of, connection }) => named(of.portMod(connection, message))),
-  tableMod: changing(({ table }, { of, connection }) =>
-    tableMod(of.bridge, table, connection.version),
-  ),
+  tableMod: changing(({ table }, { of, connection }) => {
+    const error = tableMod(of.bridge, table, connection.version);
+    of.vacancy.configured();
+    return error;
+  }),
   packetOut: changing(({ packetOut }, { of, connection }) =>
     named(sendPacketOut(of.switch, of.bridge, packetOut, connection.version)),
   ),

@@ -17,7 +17,7 @@ import { meterReferences } from '../tables/meters.ts';
 import { describePorts } from '../tables/ports.ts';
 import type { Handlers, Request } from './handlers.ts';
 import { portStatistics } from './port-statistics.ts';
-import { actionBits, tableAbilities, tableFeaturesOf } from './table-abilities.ts';
+import { actionBits, describeTable, tableAbilities, tableFeaturesOf } from './table-abilities.ts';
 
 const MAX_METERS = 262_144;
 const MAX_BANDS = 8;
@@ -84,21 +84,7 @@ export const MULTIPARTS: Handlers = {
     return answer(request, { kind: 'tableFeaturesReply', entries });
   },
   tableDescRequest: (_, request) => {
-    const entries = request.of.bridge.tables.map((table) => ({
-      tableId: table.id,
-      miss: null,
-      eviction: table.isEvicting,
-      evictionFlags: EVICTION_ALL,
-      vacancyEvents: table.vacancy !== null,
-      vacancy:
-        table.vacancy === null
-          ? null
-          : {
-              down: table.vacancy.downPercent,
-              up: table.vacancy.upPercent,
-              current: vacancyOf(table.size, table.settings.flowLimit),
-            },
-    }));
+    const entries = request.of.bridge.tables.map(describeTable);
     return answer(request, { kind: 'tableDescReply', entries });
   },
 
@@ -250,11 +236,6 @@ export const MULTIPARTS: Handlers = {
     return null;
   },
 };
-
-const EVICTION_ALL = 0x7;
-
-const vacancyOf = (used: number, limit: number | null): number =>
-  limit === null || limit === 0 ? 100 : Math.max(0, Math.floor(((limit - used) * 100) / limit));
 
 const formOf = (form: MessageForm | undefined): { form?: MessageForm } =>
   form === undefined ? {} : { form };

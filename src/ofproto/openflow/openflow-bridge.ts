@@ -6,8 +6,6 @@
  */
 import type { Socket } from 'node:net';
 import type { Datapath } from '../../datapath/datapath.ts';
-import { wordOf } from '../../flowtable/match.ts';
-import { OF_IN_PORT } from '../../packet/key.ts';
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { Logger, LogSource } from '../../util/logger.ts';
 import { rateLimited } from '../../util/rate-limit.ts';
@@ -15,21 +13,13 @@ import type { Bridge, FragmentHandling } from '../bridge.ts';
 import type { BridgePort } from '../bridge-port.ts';
 import { versionBitmap } from '../codec/connection-messages.ts';
 import { encodeMessage, hasMessage, type Message } from '../codec/messages.ts';
-import { OF_VERSIONS, OF10, OF11, OF13, OF14, OF15, type OfVersion } from '../codec/versions.ts';
-import type { BridgeListener, FlowChange } from '../events.ts';
-import type {
-  FlowRemoved,
-  OfError,
-  PacketIn,
-  PacketInReason,
-  PortDescription,
-  PortMod,
-} from '../model.ts';
-import { OFPPC_PORT_DOWN, OFPPS_LIVE } from '../port-flags.ts';
+import { OF_VERSIONS, OF10, OF13, OF14, type OfVersion } from '../codec/versions.ts';
+import type { OfError, PortMod } from '../model.ts';
 import type { Switch } from '../switch.ts';
 import { TABLE_COUNT } from '../tables/flow-table.ts';
 import { applyPortMod, describePorts } from '../tables/ports.ts';
 import type { Role } from './async-filter.ts';
+import { BridgeEvents } from './bridge-events.ts';
 import { Connection, type ConnectionKind } from './connection.ts';
 import { FailOpen } from './fail-open.ts';
 import { handleMessage } from './handlers.ts';
@@ -40,6 +30,7 @@ import { OpenflowSession } from './session.ts';
 import { ACTIONS_10 } from './table-abilities.ts';
 import { isPassive } from './target.ts';
 import type { TlsFiles } from './tls.ts';
+import type { Vacancy } from './vacancy.ts';
 
 /** A Controller row, numbers checked. */
 export interface ControllerSettings {
@@ -103,33 +94,7 @@ interface Passive {
 
 const ROLE_NAMES = { equal: 'other', primary: 'master', secondary: 'slave' } as const;
 
-const FLOW_REMOVED_REASONS = [
-  'idleTimeout',
-  'hardTimeout',
-  'delete',
-  'groupDelete',
-  'meterDelete',
-  'eviction',
-] as const;
-const PORT_REASONS = { add: 0, delete: 1, modify: 2 } as const;
-const PACKET_IN_REASONS: readonly PacketInReason[] = [
-  'noMatch',
-  'action',
-  'invalidTtl',
-  'actionSet',
-  'group',
-  'packetOut',
-];
-
-/** What a version can say of why a packet comes: 1.0 to 1.2 know no table-miss flows, 1.4 has more reasons than 1.3. */
-function wireReason(reason: PacketInReason, version: OfVersion): PacketInReason {
-  if (reason === 'implicitMiss') return 'noMatch';
-  if (reason === 'explicitMiss') return version < OF13 ? 'action' : 'noMatch';
-  // What 1.4 tells apart were actions before.
-  return PACKET_IN_REASONS.indexOf(reason) > 2 && version < OF14 ? 'action' : reason;
-}
-
-export class OpenflowBridge implements BridgeListener {
+export class OpenflowBridge {
   readonly bridge: Bridge;
   readonly switch: Switch;
   /** Module ofproto. */
@@ -144,12 +109,11 @@ export class OpenflowBridge implements BridgeListener {
   private readonly snoop: OpenflowListener;
   private readonly snoopers = new Set<OpenflowSession>();
   private readonly failOpen: FailOpen;
+  private readonly events: BridgeEvents;
   private readonly createdAt = new WeakMap<BridgePort, number>();
   private settings: OpenflowSettings | null = null;
   private versions = versionBitmap(OF_VERSIONS);
   private wantsMiss = false;
-  /** Whose port-mod is being carried out. */
-  private portModBy: Connection | null = null;
   private electionId: bigint | null = null;
   private statusTimer: Timer | null = null;
 
@@ -169,6 +133,12 @@ export class OpenflowBridge implements BridgeListener {
         probeMs: settings.probeMs,
       })),
     );
+    this.events = new BridgeEvents(
+      deps.bridge,
+      this.connections,
+      () => deps.clock.now(),
+      (port) => void this.createdMs(port),
+    );
     const { name } = deps.bridge;
     this.mgmt = this.listen(`punix:${deps.runDir}/${name}.mgmt`, MAX_TOOLS, (socket, from) =>
       this.accept(socket, from, TOOL_PROBE_MS, null),
@@ -176,7 +146,7 @@ export class OpenflowBridge implements BridgeListener {
     this.snoop = this.listen(`punix:${deps.runDir}/${name}.snoop`, MAX_SNOOPERS, (socket, from) =>
       this.acceptSnooper(socket, from),
     );
-    deps.bridge.listener = this;
+    deps.bridge.listener = this.events;
     void this.mgmt.listen();
     void this.snoop.listen();
   }
@@ -444,9 +414,9 @@ export class OpenflowBridge implements BridgeListener {
   }
 
   portMod(by: Connection, mod: PortMod): OfError | null {
-    this.portModBy = by;
+    this.events.portModBy = by;
     const error = applyPortMod(this.bridge, mod);
-    this.portModBy = null;
+    this.events.portModBy = null;
     return error;
   }
 
@@ -503,15 +473,19 @@ export class OpenflowBridge implements BridgeListener {
 
   /** Which misses go to controllers may be another now. */
   changedWishes(): void {
-    const wants = this.wantsMissPacketIn();
+    const wants = this.events.wantsMissPacketIn();
     if (wants === this.wantsMiss) return;
     this.wantsMiss = wants;
     this.bridge.tablesChanged();
   }
 
+  /** Tells of changes to flows, after each message that made some. */
   flushMonitors(): void {
-    const now = this.deps.clock.now();
-    for (const { monitors } of this.connections) monitors.flush(now);
+    this.events.flushMonitors();
+  }
+
+  get vacancy(): Vacancy {
+    return this.events.vacancy;
   }
 
   /** Queues of a port by number. Real ones come with QoS; dummy devices have one, as in the original. */
@@ -534,80 +508,6 @@ export class OpenflowBridge implements BridgeListener {
   }
   deviceErrors(port: BridgePort): DeviceErrors | null {
     return this.deps.deviceErrors(port);
-  }
-
-  // What the bridge tells.
-
-  packetIn(packetIn: PacketIn): void {
-    const port = wordOf(packetIn.match, OF_IN_PORT).value;
-    for (const connection of this.connections) {
-      if (!connection.rconn.isConnected || connection.controllerId !== packetIn.controllerId)
-        continue;
-      const reason = wireReason(packetIn.reason, connection.version);
-      if (!connection.wants('packetIn', PACKET_IN_REASONS.indexOf(reason))) continue;
-      const isMiss = packetIn.reason === 'noMatch' || packetIn.reason.endsWith('Miss');
-      connection.tellPacketIn({ ...packetIn, reason }, port, isMiss);
-    }
-  }
-
-  flowRemoved(flow: FlowRemoved): void {
-    const reason = FLOW_REMOVED_REASONS.indexOf(flow.reason);
-    for (const connection of this.connections) {
-      if (!connection.wants('flowRemoved', reason)) continue;
-      connection.tell({ kind: 'flowRemoved', flow, form: connection.flowForm });
-    }
-  }
-
-  flowChanged(change: FlowChange): void {
-    const now = this.deps.clock.now();
-    let isNoted = false;
-    for (const { monitors } of this.connections) {
-      if (monitors.isEmpty) continue;
-      monitors.note(change, now);
-      isNoted = true;
-    }
-    // What no message asked for (timeouts, learning) is told by itself.
-    if (isNoted && change.origin === null) this.flushMonitors();
-  }
-
-  portStatus(reason: 'add' | 'delete' | 'modify', port: PortDescription): void {
-    if (reason === 'add') {
-      const added = this.bridge.port(port.port);
-      if (added !== null) this.createdMs(added);
-    }
-    const isLive = (port.state & OFPPS_LIVE) !== 0;
-    if (reason === 'add' && isLive) {
-      // As in the original, a port comes before it is found to be alive.
-      this.tellPort('add', { ...port, state: port.state & ~OFPPS_LIVE }, OF10);
-      this.tellPort('modify', port, OF11);
-      return;
-    }
-    const goesDown = this.portModBy !== null && (port.config & OFPPC_PORT_DOWN) !== 0;
-    if (reason === 'modify' && goesDown) this.tellPort('modify', { ...port, state: 0 }, OF10);
-    this.tellPort(reason, port, OF10);
-  }
-
-  /** `since`: 1.0 does not know of some changes. */
-  private tellPort(
-    reason: 'add' | 'delete' | 'modify',
-    port: PortDescription,
-    since: OfVersion,
-  ): void {
-    for (const connection of this.connections) {
-      if (connection.version < since) continue;
-      // Before 1.5, who modifies a port does not hear of it.
-      if (connection === this.portModBy && connection.version < OF15) continue;
-      if (!connection.wants('portStatus', PORT_REASONS[reason])) continue;
-      connection.tell({ kind: 'portStatus', reason, port });
-    }
-  }
-
-  wantsMissPacketIn(): boolean {
-    for (const connection of this.connections) {
-      if (connection.controllerId !== 0 || !connection.wants('packetIn', 0)) continue;
-      if (connection.version < OF13) return true;
-    }
-    return false;
   }
 }
 

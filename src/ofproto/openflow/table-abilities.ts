@@ -4,9 +4,10 @@
  */
 import { FIELDS } from '../../packet/fields.ts';
 import type { TableFeatures } from '../codec/table-features.ts';
-import type { TableAbilities } from '../codec/table-messages.ts';
+import type { TableAbilities, TableSettings } from '../codec/table-messages.ts';
 import { OF10, OF11, OF12, type OfVersion } from '../codec/versions.ts';
 import { type FlowTable, TABLE_COUNT } from '../tables/flow-table.ts';
+import { vacancyPercent } from './vacancy.ts';
 
 const DEFAULT_MAX_ENTRIES = 1_000_000;
 
@@ -93,6 +94,25 @@ export function tableAbilities(table: FlowTable, version: OfVersion): Partial<Ta
 
 const WRITABLE = FIELDS.filter((field) => field.writable);
 const MATCH = FIELDS.map((field) => ({ field, masked: field.maskable }));
+
+/** All that eviction may look at. */
+const EVICTION_ALL = 0x7;
+
+/** What table-mods made of a table. */
+export function describeTable(table: FlowTable): TableSettings {
+  const { vacancy } = table;
+  return {
+    tableId: table.id,
+    miss: null,
+    eviction: table.isEvicting,
+    evictionFlags: EVICTION_ALL,
+    vacancyEvents: vacancy !== null,
+    vacancy:
+      vacancy === null
+        ? null
+        : { down: vacancy.downPercent, up: vacancy.upPercent, current: vacancyPercent(table) },
+  };
+}
 
 export function tableFeaturesOf(table: FlowTable): TableFeatures {
   const nextTables: number[] = [];

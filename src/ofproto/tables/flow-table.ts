@@ -27,7 +27,7 @@ export interface FlowTableSettings {
   readonly prefixes: readonly PrefixField[] | null;
 }
 
-const DEFAULT_TABLE: FlowTableSettings = {
+export const DEFAULT_TABLE: FlowTableSettings = {
   name: null,
   flowLimit: null,
   overflow: 'refuse',
