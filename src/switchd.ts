@@ -38,6 +38,7 @@ import { memoryCommands } from './unixctl/commands/memory.ts';
 import { netdevDummyCommands } from './unixctl/commands/netdev-dummy.ts';
 import { revalidatorCommands } from './unixctl/commands/revalidator.ts';
 import { timeCommands } from './unixctl/commands/time.ts';
+import { traceCommands } from './unixctl/commands/trace.ts';
 import { versionCommands } from './unixctl/commands/version.ts';
 import { vlogCommands } from './unixctl/commands/vlog.ts';
 import { UnixctlServer } from './unixctl/server.ts';
@@ -221,6 +222,7 @@ export async function startSwitch(
     ...dpifCommands(switches),
     ...bridgeCommands(() => [...applier.running.values()].map(({ openflow }) => openflow)),
     ...dpctlCommands(switches),
+    ...traceCommands(switches),
     ...revalidatorCommands(switches),
     ...memoryCommands(() => memoryUsage(fabrics, applier)),
     ...exitCommands(async (cleanup) => {

@@ -124,7 +124,8 @@ function packetType(parts: Parts): void {
   const ordinary = match.value(f) === 0n && match.isExact(f);
   const recirculated = match.has(namedField('recirc_id'));
   if (!match.has(f) || (ordinary && !recirculated)) return;
-  parts.push(`packet_type=${packetTypeText(match.value(f), match.mask(f))}`);
+  if (ordinary) parts.push('eth');
+  else parts.push(`packet_type=${packetTypeText(match.value(f), match.mask(f))}`);
 }
 
 function vlans(parts: Parts): void {

@@ -88,9 +88,19 @@ export function writeActions(ctx: XlateContext, actions: readonly Action[]): voi
     }
   }
   ctx.actionSet = [...ctx.actionSet, ...actions];
+  noteActionSet(ctx, 'is');
+}
+
+/** Tells a trace what the set holds. */
+function noteActionSet(ctx: XlateContext, verb: 'was' | 'is'): void {
+  if (ctx.trace === null) return;
+  const list = actionSetList(ctx.actionSet);
+  if (list.length === 0) ctx.trace.add('detail', `action set ${verb} empty`);
+  else ctx.trace.addActions('detail', `action set ${verb}`, list);
 }
 
 export function clearActions(ctx: XlateContext): void {
+  noteActionSet(ctx, 'was');
   ctx.actionSet = [];
   ctx.actionSetHasGroup = false;
   ctx.flow[ACTSET_OUTPUT] = OFPP_UNSET;

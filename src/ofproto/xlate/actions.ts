@@ -172,6 +172,7 @@ function translateActions(
   actions: readonly Action[],
   isGroupBucket: boolean,
 ): void {
+  if (actions.length === 0) ctx.trace?.add('action', 'drop');
   for (let i = 0; i < actions.length; i++) {
     const action = actions[i];
     if (ctx.error !== null) return;

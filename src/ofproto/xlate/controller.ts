@@ -66,8 +66,8 @@ function userspace(ctx: XlateContext, to: ToController, pause: boolean): void {
   });
   const id = freezeState(ctx, state);
   if (id === 0) return;
-  // What a trace shows is never sent.
-  const dontSend = ctx.trace !== null;
+  // What a trace without a frame shows is never sent.
+  const dontSend = ctx.trace !== null && !ctx.trace.hasFrame;
   const flags = (dontSend ? PacketInFlag.DONT_SEND : 0) | (pause ? PacketInFlag.CONTINUATION : 0);
   const { cookie } = ctx;
   ctx.program.userspace(

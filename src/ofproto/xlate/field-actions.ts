@@ -11,6 +11,7 @@ import {
   type FieldWrite,
   fieldWrite,
   hasField,
+  noteSubfield,
   readSubfield,
   writeSubfield,
 } from './subfields.ts';
@@ -39,7 +40,7 @@ const writes = new WeakMap<Action, FieldWrite>();
 export function setField(ctx: XlateContext, action: ActionOf<'setField'>): void {
   const { field } = action;
   if (!hasField(ctx, field)) {
-    ctx.trace?.add('detail', `unmet prerequisites for ${field.name}, set_field ignored`);
+    ctx.trace?.add('warn', `unmet prerequisites for ${field.name}, set_field ignored`);
     return;
   }
   let write = writes.get(action);
@@ -54,7 +55,7 @@ export function setField(ctx: XlateContext, action: ActionOf<'setField'>): void 
 export function load(ctx: XlateContext, action: ActionOf<'load'>): void {
   const { field } = action.dst;
   if (!hasField(ctx, field)) {
-    ctx.trace?.add('detail', `unmet prerequisites for ${field.name}, set_field ignored`);
+    ctx.trace?.add('warn', `unmet prerequisites for ${field.name}, set_field ignored`);
     return;
   }
   let write = writes.get(action);
@@ -78,6 +79,7 @@ export function move(ctx: XlateContext, action: ActionOf<'move'>): void {
     return;
   }
   writeSubfield(ctx, dst, readSubfield(ctx, src));
+  noteSubfield(ctx, dst);
 }
 
 export function push(ctx: XlateContext, src: Subfield): void {
@@ -93,12 +95,13 @@ export function push(ctx: XlateContext, src: Subfield): void {
 export function pop(ctx: XlateContext, dst: Subfield): void {
   const entry = ctx.stack.at(-1);
   if (entry === undefined) {
-    ctx.trace?.add('warn', 'stack underflow');
+    ctx.trace?.add('error', 'stack underflow');
     return;
   }
   ctx.stack = ctx.stack.slice(0, -1);
   ctx.stackBytes -= Math.ceil(entry.bits / 8);
   writeSubfield(ctx, dst, entry.value);
+  noteSubfield(ctx, dst);
 }
 
 const MAX_HRW_LINKS = 64;
@@ -107,6 +110,7 @@ export function multipath(ctx: XlateContext, action: ActionOf<'multipath'>): voi
   const hash = flowHash(ctx.flow, action.fields, action.basis);
   consultHash(ctx, action.fields);
   writeSubfield(ctx, action.dst, BigInt(link(action, hash)));
+  noteSubfield(ctx, action.dst);
 }
 
 /** The link of a hash: ovs-actions(7), "multipath". */

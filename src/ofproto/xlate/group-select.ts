@@ -3,7 +3,7 @@
  * follows the group sees it so, too.
  */
 
-import { OFPP_LOCAL } from '../../flowtable/of-port.ts';
+import { formatOfPort, OFPP_LOCAL } from '../../flowtable/of-port.ts';
 import { FIELDS, readField } from '../../packet/fields.ts';
 import { DP_HASH, FLOW_WORDS } from '../../packet/key.ts';
 import type { Bridge } from '../bridge.ts';
@@ -19,7 +19,7 @@ import { consult, hasField } from './subfields.ts';
 /** Groups that watch groups that watch groups. */
 const MAX_LIVENESS_DEPTH = 128;
 
-export function isBucketLive(bridge: Bridge, bucket: GroupBucket, depth = 0): boolean {
+function isBucketLive(bridge: Bridge, bucket: GroupBucket, depth = 0): boolean {
   if (depth >= MAX_LIVENESS_DEPTH) return false;
   if (!hasLiveness(bucket)) return true;
   if (bucket.watchPort !== null) {
@@ -52,9 +52,9 @@ export function runGroup(ctx: XlateContext, groupId: number): void {
       ctx.effects.push({ kind: 'creditGroup', group, bucket: null });
       break;
     case 'fastFailover': {
-      const bucket = group.buckets.find((b) => isBucketLive(ctx.bridge, b));
-      if (bucket) runBucket(ctx, group, bucket);
-      else ctx.drop('drop_action_of_pipeline', 'no live bucket');
+      const bucket = group.buckets.find((b) => isBucketLive(ctx.bridge, b) || noteNotLive(ctx, b));
+      if (bucket) runChosen(ctx, group, bucket);
+      else noLiveBucket(ctx);
       ctx.effects.push({ kind: 'creditGroup', group, bucket: null });
       break;
     }
@@ -62,13 +62,33 @@ export function runGroup(ctx: XlateContext, groupId: number): void {
       const bucket = select(ctx, group);
       // Frozen for the hash: the group is met again with it.
       if (ctx.freezing) break;
-      if (bucket) runBucket(ctx, group, bucket);
-      else ctx.drop('drop_action_of_pipeline', 'no live bucket');
+      if (bucket) runChosen(ctx, group, bucket);
+      else noLiveBucket(ctx);
       ctx.effects.push({ kind: 'creditGroup', group, bucket: null });
       break;
     }
   }
   ctx.isInGroup = wasInGroup;
+}
+
+function runChosen(ctx: XlateContext, group: Group, bucket: GroupBucket): void {
+  ctx.trace?.add('detail', `using bucket ${bucket.bucketId}`);
+  runBucket(ctx, group, bucket);
+}
+
+function noLiveBucket(ctx: XlateContext): void {
+  ctx.trace?.add('detail', 'no live bucket');
+  ctx.drop('drop_action_of_pipeline');
+}
+
+/** Always false, so that a search can go on. */
+function noteNotLive(ctx: XlateContext, { bucketId, watchPort, watchGroup }: GroupBucket): false {
+  if (ctx.trace === null) return false;
+  const watched: string[] = [];
+  if (watchPort !== null) watched.push(`port ${formatOfPort(watchPort)}`);
+  if (watchGroup !== null) watched.push(`port ${watchGroup}`);
+  ctx.trace.add('detail', `bucket ${bucketId}: not live due to ${watched.join(' and ')}`);
+  return false;
 }
 
 function runBucket(ctx: XlateContext, group: Group, bucket: GroupBucket): void {
@@ -145,8 +165,12 @@ function bestLive(ctx: XlateContext, group: Group, basis: number): GroupBucket |
   let best: GroupBucket | null = null;
   let bestScore = 0;
   for (const bucket of group.buckets) {
-    if (!isBucketLive(ctx.bridge, bucket)) continue;
+    if (!isBucketLive(ctx.bridge, bucket)) {
+      noteNotLive(ctx, bucket);
+      continue;
+    }
     const score = Math.imul(hashTwoWords(bucket.bucketId, basis) & 0xffff, bucket.weight) >>> 0;
+    ctx.trace?.add('detail', `bucket ${bucket.bucketId}: score ${score}`);
     if (score < bestScore) continue;
     best = bucket;
     bestScore = score;

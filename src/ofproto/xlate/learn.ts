@@ -8,15 +8,17 @@ import { ofPort } from '../../flowtable/of-port.ts';
 import { ETH_TYPE_PROTO, OF_IN_PORT, VLAN_CFI, VLAN0 } from '../../packet/key.ts';
 import { type FlowMod, NO_FLAGS, OfVersion } from '../model.ts';
 import type { XlateContext } from './context.ts';
-import { fieldWrite, onesOf, readSubfield, writeSubfield } from './subfields.ts';
+import { fieldWrite, noteSubfield, onesOf, readSubfield, writeSubfield } from './subfields.ts';
 
 export function learn(ctx: XlateContext, action: LearnAction): void {
   const mod = learnedMod(ctx, action);
   const { bridge } = ctx;
+  ctx.trace?.addLearned(mod);
   if (action.limit > 0 && action.resultDst !== null) {
     const ok = bridge.mayLearn(mod, action.limit);
     writeSubfield(ctx, action.resultDst, ok ? 1n : 0n);
   } else if (action.resultDst !== null) writeSubfield(ctx, action.resultDst, 1n);
+  if (action.resultDst !== null) noteSubfield(ctx, action.resultDst);
   ctx.effects.push({ kind: 'learnFlow', bridge, mod, limit: action.limit });
   if (action.finIdleTimeoutSeconds > 0 || action.finHardTimeoutSeconds > 0) {
     ctx.mask[ETH_TYPE_PROTO] |= 0xff00;

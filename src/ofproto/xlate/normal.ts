@@ -16,7 +16,7 @@ import {
   VLAN_CFI,
 } from '../../packet/key.ts';
 import type { Bundle } from '../bundle.ts';
-import { isMulticastMac, macFromHalves } from '../mac-learning.ts';
+import { formatMac, isMulticastMac, macFromHalves } from '../mac-learning.ts';
 import { OFPPC_NO_FLOOD } from '../port-flags.ts';
 import {
   carries,
@@ -80,6 +80,10 @@ export function normal(ctx: XlateContext): void {
 
   const isGratuitousArp = consultGratuitousArp(ctx, destination);
   if (!isMulticastMac(source) && !bridge.isFloodVlan(vlan)) {
+    if (ctx.trace?.hasFrame && bridge.macs.lookup(source, vlan)?.owner !== bundle) {
+      const where = `on port ${bundle.name} in VLAN ${vlan}`;
+      ctx.trace.add('detail', `learned that ${formatMac(source)} is ${where}`);
+    }
     ctx.effects.push({ kind: 'learnMac', bridge, bundle, mac: source, vlan, isGratuitousArp });
   }
 

@@ -20,7 +20,7 @@ import { sendToController } from './controller.ts';
 import { consultHash, flowHash, hashTwoWords } from './flow-hash.ts';
 import { normal } from './normal.ts';
 import { outputPort } from './output-port.ts';
-import { readSubfield, writeSubfield } from './subfields.ts';
+import { noteSubfield, readSubfield, writeSubfield } from './subfields.ts';
 
 /** The output action. `maxBytes` counts for the controller only. */
 export function output(
@@ -64,8 +64,7 @@ export function output(
   }
   // Only the reserved number sends a frame back where it came from (OpenFlow 1.3, 4.5).
   if (port === ctx.flow[OF_IN_PORT]) {
-    ctx.trace?.add('detail', 'skipping output to input port');
-    ctx.drop('drop_action_of_pipeline');
+    ctx.drop('drop_action_of_pipeline', 'skipping output to input port');
     return;
   }
   outputNumber(ctx, port);
@@ -111,8 +110,7 @@ export function outputTrunc(
       break;
     default:
       if (number !== ctx.flow[OF_IN_PORT]) break;
-      ctx.trace?.add('detail', 'skipping output to input port');
-      ctx.drop('drop_action_of_pipeline');
+      ctx.drop('drop_action_of_pipeline', 'skipping output to input port');
       return;
   }
   const port = ctx.bridge.port(number);
@@ -156,10 +154,7 @@ export function enqueue(ctx: XlateContext, port: OfPort, queue: number): void {
 }
 
 /** Which member bundle() and bundle_load() choose; OFPP_NONE when none is up. */
-export function chooseMember(
-  ctx: XlateContext,
-  action: Extract<Action, { kind: 'bundle' }>,
-): OfPort {
+function chooseMember(ctx: XlateContext, action: Extract<Action, { kind: 'bundle' }>): OfPort {
   const isUp = (port: OfPort): boolean => {
     const found = ctx.bridge.port(port);
     return port === OFPP_LOCAL || (found?.isUp ?? false);
@@ -186,6 +181,8 @@ export function bundle(
   isGroupBucket: boolean,
 ): void {
   const port = chooseMember(ctx, action);
-  if (action.dst !== null) writeSubfield(ctx, action.dst, BigInt(port));
-  else output(ctx, port, 0, isGroupBucket);
+  if (action.dst !== null) {
+    writeSubfield(ctx, action.dst, BigInt(port));
+    noteSubfield(ctx, action.dst);
+  } else output(ctx, port, 0, isGroupBucket);
 }

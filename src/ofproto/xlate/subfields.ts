@@ -37,7 +37,7 @@ export function consult(ctx: XlateContext, word: number, bits: number): void {
 }
 
 /** Notes that the transport protocol was looked at, and tells it; -1 where there is no transport header. */
-export function consultProtocol(ctx: XlateContext): number {
+function consultProtocol(ctx: XlateContext): number {
   const { flow } = ctx;
   // Fragment bits are always exact.
   if (!isIp(flow) || (flow[ETH_TYPE_PROTO] & FRAG_LATER) !== 0) return -1;
@@ -178,6 +178,13 @@ function consultSubfield(ctx: XlateContext, sub: Subfield): void {
   const bits = (onesOf(sub.bits) << BigInt(sub.offset)) & fullMask(sub.field);
   const { words, masks } = fieldWrite(sub.field, 0n, bits);
   for (let i = 0; i < words.length; i++) consult(ctx, words[i], masks[i]);
+}
+
+/** Tells a trace what a subfield holds now. */
+export function noteSubfield(ctx: XlateContext, sub: Subfield): void {
+  if (ctx.trace === null || sub.field.at < 0) return;
+  const value = (readField(ctx.flow, sub.field) >> BigInt(sub.offset)) & onesOf(sub.bits);
+  ctx.trace.addSubfield(sub, value);
 }
 
 /** Writes a subfield if the flow has the field. */

@@ -38,7 +38,9 @@ export function translateTable(
   if (rule !== null) {
     // Only going back, or staying, can go on for ever.
     const deepens = table <= tableId && callerRule !== null ? 1 : 0;
-    const node = ctx.trace?.add('table', '', null, rule);
+    const isMiss = rule === ctx.bridge.missRule;
+    const text = isMiss ? `${pad(ctx.tableId)}. No match, and a "packet-in" is called for.` : '';
+    const node = ctx.trace?.add('table', text, null, rule);
     const level = node ? ctx.trace?.enter(node) : undefined;
     ctx.resubmits++;
     ctx.depth += deepens;
@@ -68,10 +70,7 @@ function lookup(ctx: XlateContext, mayPacketIn: boolean, honorMiss: boolean): Ru
     flow[OF_IN_PORT] = inPort;
     ctx.lookupPort = null;
     ctx.drop('drop_action_of_pipeline');
-    ctx.trace?.add(
-      'table',
-      `${pad(ctx.tableId)}. Packets are IP fragments and the fragment handling mode is "drop".`,
-    );
+    noteDrop(ctx, 'Packets are IP fragments and the fragment handling mode is "drop".');
     return null;
   }
   const hidesPorts = isFragment && bridge.fragments === 'normal';
@@ -95,12 +94,20 @@ function lookup(ctx: XlateContext, mayPacketIn: boolean, honorMiss: boolean): Ru
   if (rule !== null || !missed) return rule;
   const miss = ctx.tableId < TABLE_COUNT && honorMiss ? bridge.tables[ctx.tableId].miss : 'default';
   if (mayPacketIn && asksController(ctx, miss)) {
-    ctx.trace?.add('table', `${pad(ctx.tableId)}. No match, and a "packet-in" is called for.`);
     return bridge.missRule;
   }
-  ctx.trace?.add('table', `${pad(ctx.tableId)}. No match.`);
+  noteDrop(ctx, 'No match.');
   ctx.drop('drop_action_of_pipeline');
   return null;
+}
+
+/** A table whose answer is to drop the frame. */
+function noteDrop(ctx: XlateContext, why: string): void {
+  const { trace } = ctx;
+  if (trace === null) return;
+  const before = trace.enter(trace.add('table', `${pad(ctx.tableId)}. ${why}`));
+  trace.add('action', 'drop');
+  trace.leave(before);
 }
 
 const pad = (table: number): string => String(table).padStart(2);

@@ -71,10 +71,22 @@ export function translate(
     return resume(source, flow, state, trace, scratch);
   }
   if (port === null) return dropped(flow, 'datapath_drop_invalid_port');
-  const ctx = new XlateContext(source, STEPS, flow, port.bridge, port, trace, scratch, false);
-  const node = trace?.add('bridge', `bridge("${port.bridge.name}")`);
+  return translateIn(source, flow, port.bridge, port, trace, scratch);
+}
+
+/** Translation in a bridge that is known, from any port of it or none; `flow` holds the OpenFlow in_port then. */
+export function translateIn(
+  source: XlateSource,
+  flow: Uint32Array,
+  bridge: Bridge,
+  port: BridgePort | null,
+  trace: Trace | null = null,
+  scratch = new XlateScratch(),
+): Translation {
+  const ctx = new XlateContext(source, STEPS, flow, bridge, port, trace, scratch, false);
+  const node = trace?.add('bridge', `bridge("${bridge.name}")`);
   const level = node ? trace?.enter(node) : undefined;
-  if (mayReceive(port)) {
+  if (port === null || mayReceive(port)) {
     STEPS.table(ctx, 0, true, true);
     end(ctx);
   } else ctx.drop('drop_port_receive_disabled');
@@ -125,7 +137,9 @@ export function resume(
   ctx.actionSet = state.actionSet.slice();
   ctx.actionSetHasGroup = state.actionSet.some((a) => a.kind === 'group');
   ctx.conntracked = state.conntracked;
-  trace?.add('thaw', `Resuming from table ${state.tableId}`);
+  const root = trace?.add('bridge', `bridge("${state.bridge.name}")`);
+  const outer = root ? trace?.enter(root) : undefined;
+  if (trace !== null) noteThaw(trace, state);
   if (state.segments.length === 0 && state.packetIn === null) {
     // Frozen in front of a lookup.
     STEPS.table(ctx, state.tableId, true, true);
@@ -141,7 +155,18 @@ export function resume(
     break;
   }
   end(ctx);
+  if (outer) trace?.leave(outer);
   return finish(ctx, flow);
+}
+
+function noteThaw(trace: Trace, state: FrozenState): void {
+  const before = trace.enter(trace.add('thaw', 'thaw'));
+  trace.add('thaw', `Resuming from table ${state.tableId}`);
+  const { actionSet, segments } = state;
+  if (actionSet.length > 0) trace.addActions('thaw', 'Restoring action set', actionSet);
+  const actions = segments.flatMap((segment) => segment.actions);
+  if (actions.length > 0) trace.addActions('thaw', 'Restoring actions', actions);
+  trace.leave(before);
 }
 
 /** The end of the pipeline: the action set, or the recirculation in front of what is left. */
