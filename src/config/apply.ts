@@ -10,7 +10,7 @@ import type { Bridge, DatapathType } from '../ofproto/bridge.ts';
 import type { BundleSettings } from '../ofproto/bundle.ts';
 import type { OpenflowBridge, OpenflowSettings } from '../ofproto/openflow/openflow-bridge.ts';
 import type { Switch } from '../ofproto/switch.ts';
-import { DEFAULT_TABLE } from '../ofproto/tables/flow-table.ts';
+import { DEFAULT_TABLE, TABLE_COUNT } from '../ofproto/tables/flow-table.ts';
 import type { Logger } from '../util/logger.ts';
 import { addressFromUuid, datapathIdText, localAddress } from './local-address.ts';
 import type { FrameGate } from './netdev/dummy-netdev.ts';
@@ -321,7 +321,7 @@ export class Applier {
         entry.bridge.setPortDevice(running.ofPort, mac ?? 0n, portLink(running.status));
         entry.bridge.setPortState(running.ofPort, linkUp !== false && adminUp !== false);
       }
-      for (const table of entry.bridge.tables) {
+      for (const table of entry.bridge.tables.slice(0, TABLE_COUNT)) {
         table.configure(want.flowTables.get(table.id) ?? DEFAULT_TABLE);
       }
       entry.openflow.configure(openflowSettings(want));

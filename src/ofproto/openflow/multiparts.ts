@@ -12,6 +12,7 @@ import { OF10, OF14 } from '../codec/versions.ts';
 import { OFPTT_ALL } from '../model.ts';
 import { chosen, outputsTo } from '../tables/flow-mods.ts';
 import { aggregateStats, flowStats, tableStats } from '../tables/flow-stats.ts';
+import { TABLE_COUNT } from '../tables/flow-table.ts';
 import { groupReferences } from '../tables/groups.ts';
 import { meterReferences } from '../tables/meters.ts';
 import { describePorts } from '../tables/ports.ts';
@@ -80,11 +81,11 @@ export const MULTIPARTS: Handlers = {
   tableFeaturesRequest: ({ entries: wanted }, request) => {
     // Tables are as they are.
     if (wanted.length > 0) return 'OFPTFFC_EPERM';
-    const entries = request.of.bridge.tables.map(tableFeaturesOf);
+    const entries = request.of.bridge.tables.slice(0, TABLE_COUNT).map(tableFeaturesOf);
     return answer(request, { kind: 'tableFeaturesReply', entries });
   },
   tableDescRequest: (_, request) => {
-    const entries = request.of.bridge.tables.map(describeTable);
+    const entries = request.of.bridge.tables.slice(0, TABLE_COUNT).map(describeTable);
     return answer(request, { kind: 'tableDescReply', entries });
   },
 

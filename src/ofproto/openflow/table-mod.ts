@@ -4,6 +4,7 @@ import type { OfErrorName } from '../codec/errors.ts';
 import type { TableSettings } from '../codec/table-messages.ts';
 import { OF13, OF14, type OfVersion } from '../codec/versions.ts';
 import { OFPTT_ALL } from '../model.ts';
+import { TABLE_COUNT } from '../tables/flow-table.ts';
 
 export function tableMod(
   bridge: Bridge,
@@ -11,12 +12,13 @@ export function tableMod(
   version: OfVersion,
 ): OfErrorName | null {
   const { tableId, miss, eviction, vacancyEvents, vacancy } = wanted;
-  const tables = tableId === OFPTT_ALL ? bridge.tables : bridge.tables.slice(tableId, tableId + 1);
+  const all = bridge.tables.slice(0, TABLE_COUNT);
+  const tables = tableId === OFPTT_ALL ? all : all.slice(tableId, tableId + 1);
   if (tables.length === 0) return 'OFPTMFC_BAD_TABLE';
   for (const table of tables) {
     if (version < OF13 && miss !== null) {
       // The last table has nothing to continue with.
-      if (miss === 'continue' && table.id === bridge.tables.length - 1) {
+      if (miss === 'continue' && table.id === TABLE_COUNT - 1) {
         if (tableId !== OFPTT_ALL) return 'OFPTMFC_BAD_CONFIG';
         continue;
       }
