@@ -18,4 +18,5 @@ const bundle = (input) => ({
 export default defineConfig([
   bundle({ main: 'src/main.ts' }),
   bundle({ worker: 'src/datapath/worker.ts' }),
+  bundle({ ofctl: 'src/ts-ofctl.ts' }),
 ]);

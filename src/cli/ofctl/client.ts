@@ -1,0 +1,129 @@
+/**
+ * The client as a whole: finds the command, gives it a shell to work with, and turns what goes wrong into one line and status 1. What it
+ * reads and writes comes as arguments.
+ */
+import { OVS_VERSION, PROJECT_NAME, PROJECT_VERSION } from '../../util/version.ts';
+import { UsageError } from '../getopt.ts';
+import type { CommandTable, Shell } from './command.ts';
+import { diffCommands } from './diff-commands.ts';
+import { Refused } from './dump.ts';
+import { flowCommands } from './flow-commands.ts';
+import { groupCommands } from './group-commands.ts';
+import { meterCommands } from './meter-commands.ts';
+import { monitorCommands } from './monitor-commands.ts';
+import { NO_NAMES, portNames } from './names.ts';
+import { fail, OfctlError } from './ofctl-error.ts';
+import { type OfctlOptions, parseOfctlOptions } from './options.ts';
+import { packetCommands } from './packet-commands.ts';
+import { Session } from './session.ts';
+import { switchCommands } from './switch-commands.ts';
+import { resolveTarget } from './target.ts';
+
+const NAME = 'ts-ofctl';
+
+const COMMANDS: CommandTable = {
+  ...switchCommands,
+  ...flowCommands,
+  ...diffCommands,
+  ...packetCommands,
+  ...groupCommands,
+  ...meterCommands,
+  ...monitorCommands,
+};
+
+export interface World {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly isTerminal: boolean;
+  readonly print: (text: string) => void;
+  readonly complain: (text: string) => void;
+  /** Ends the program by SIGALRM then, whatever it does. */
+  readonly alarm: (seconds: number) => void;
+  /** The text of a file, `-` for standard input. Throws what the file system throws. */
+  readonly readFile: (file: string) => string;
+}
+
+const helpText = (): string => {
+  const list = Object.entries(COMMANDS).map(([name, { usage }]) => `  ${name} ${usage}\n`);
+  return (
+    `${NAME}: OpenFlow switch management utility\nusage: ${NAME} [OPTIONS] COMMAND [ARG...]\n\n` +
+    `Commands:\n${list.join('')}\nOptions:\n` +
+    '  -O, --protocols=VERSIONS    OpenFlow10 to OpenFlow15, separated by commas\n' +
+    '  --strict --bundle --readd --may-create --[no-]names --[no-]stats --sort[=FIELD] --rsort[=FIELD]\n' +
+    '  -P, --packet-in-format=FORMAT  -t, --timeout=SECONDS  --timestamp  -h, --help  -V, --version\n'
+  );
+};
+
+function linesOf(world: World, file: string): readonly string[] {
+  try {
+    return world.readFile(file).split('\n');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : '';
+    const text = code === 'ENOENT' ? 'No such file or directory' : String(code);
+    return fail(`${file}: open failed (${text})`);
+  }
+}
+
+function shellOf(world: World, options: OfctlOptions, sessions: Session[]): Shell {
+  const kept = async (opening: Promise<Session>): Promise<Session> => {
+    const session = await opening;
+    sessions.push(session);
+    return session;
+  };
+  return {
+    options,
+    print: world.print,
+    complain: world.complain,
+    open: (name) => {
+      const versions = options.bundle && !options.versionsGiven ? ([5] as const) : options.versions;
+      return kept(Session.open(resolveTarget(name, options.runDir, 'mgmt'), versions));
+    },
+    snoop: (name) => kept(Session.listen(resolveTarget(name, options.runDir, 'snoop'))),
+    namesToAccept: async (session) =>
+      options.names === false ? NO_NAMES : await portNames(session),
+    namesToShow: async (session) =>
+      (options.names ?? world.isTerminal) ? await portNames(session) : NO_NAMES,
+    readLines: (file) => linesOf(world, file),
+  };
+}
+
+async function execute(
+  argv: readonly string[],
+  world: World,
+  sessions: Session[],
+): Promise<number> {
+  const options = parseOfctlOptions(argv, world.env);
+  if (options.help) {
+    world.print(helpText());
+    return 0;
+  }
+  if (options.version) {
+    world.print(`${NAME} (Open vSwitch) ${OVS_VERSION}\n${PROJECT_NAME} ${PROJECT_VERSION}\n`);
+    return 0;
+  }
+  if (options.timeoutSeconds > 0) world.alarm(options.timeoutSeconds);
+  const [name, ...args] = options.positional;
+  if (name === undefined) fail('missing command name; use --help for help');
+  if (!Object.hasOwn(COMMANDS, name)) {
+    const known = Object.keys(COMMANDS).join(' ');
+    fail(`unknown command '${name}'; use --help for help; commands: ${known}`);
+  }
+  const { least, most, run } = COMMANDS[name];
+  if (args.length < least) fail(`'${name}' command requires at least ${least} arguments`);
+  if (args.length > most) fail(`'${name}' command takes at most ${most} arguments`);
+  return (await run(shellOf(world, options, sessions), args)) ?? 0;
+}
+
+/** Runs a command line; gives its exit status. */
+export async function runOfctl(argv: readonly string[], world: World): Promise<number> {
+  const sessions: Session[] = [];
+  try {
+    return await execute(argv, world, sessions);
+  } catch (error) {
+    if (error instanceof Refused) return 1;
+    if (!(error instanceof OfctlError || error instanceof UsageError)) throw error;
+    world.complain(`${NAME}: ${error.message}\n`);
+    return 1;
+  } finally {
+    for (const session of sessions) session.close();
+  }
+}

@@ -1,0 +1,33 @@
+/** What a command of the client is, and what it is given to work with. */
+import type { PortNames } from './names.ts';
+import type { OfctlOptions } from './options.ts';
+import type { Session } from './session.ts';
+
+export interface Shell {
+  readonly options: OfctlOptions;
+  /** Text with its line ends, to standard output. */
+  readonly print: (text: string) => void;
+  readonly complain: (text: string) => void;
+  /** A connection that is closed when the command is done. `least`: a version below which the command means nothing. */
+  readonly open: (target: string) => Promise<Session>;
+  readonly snoop: (target: string) => Promise<Session>;
+  /** Names that arguments may use. */
+  readonly namesToAccept: (session: Session) => Promise<PortNames>;
+  /** Names to print. */
+  readonly namesToShow: (session: Session) => Promise<PortNames>;
+  /** Lines of a file, `-` for standard input. Throws OfctlError. */
+  readonly readLines: (file: string) => readonly string[];
+}
+
+export interface Command {
+  /** Behind the command's name. */
+  readonly least: number;
+  readonly most: number;
+  /** Arguments as --help shows them. */
+  readonly usage: string;
+  /** Gives the exit status, 0 when nothing is returned. */
+  readonly run: (shell: Shell, args: readonly string[]) => Promise<number | undefined>;
+}
+
+/** Commands of one kind by their names. */
+export type CommandTable = Readonly<Record<string, Command>>;

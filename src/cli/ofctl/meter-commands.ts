@@ -1,0 +1,112 @@
+/** Meters, of OpenFlow 1.3 and later: add-meter, mod-meter, del-meter, dump-meters, meter-stats, meter-features. */
+import { OF13 } from '../../ofproto/codec/versions.ts';
+import type { MeterBand, MeterMod } from '../../ofproto/model.ts';
+import { OFPM_ALL, OFPM_CONTROLLER, OFPM_SLOWPATH } from '../../ofproto/model.ts';
+import { fault, parsed, smallNumber, words } from '../../ofproto/text/syntax.ts';
+import type { Command, CommandTable, Shell } from './command.ts';
+import { dump, modify } from './dump.ts';
+import { fail } from './ofctl-error.ts';
+import type { Session } from './session.ts';
+
+const METERS: Readonly<Record<string, number>> = {
+  all: OFPM_ALL,
+  controller: OFPM_CONTROLLER,
+  slowpath: OFPM_SLOWPATH,
+};
+
+const meterId = (text: string): number => METERS[text] ?? smallNumber(text, 'meter_id', 32);
+
+function bandsOf(text: string): MeterBand[] {
+  const bands: { -readonly [K in keyof MeterBand]: MeterBand[K] }[] = [];
+  for (const { key, value } of words(text)) {
+    const given = value ?? '';
+    if (key === 'type') {
+      if (given !== 'drop' && given !== 'dscp_remark') fault(`field type unknown value ${given}`);
+      const type = given === 'drop' ? 'drop' : 'dscpRemark';
+      bands.push({ type, rate: 0, burst: 0, precLevel: 0 });
+      continue;
+    }
+    const band = bands.at(-1) ?? fault('no meter band type');
+    if (key === 'rate') band.rate = smallNumber(given, key, 32);
+    else if (key === 'burst_size') band.burst = smallNumber(given, key, 32);
+    else if (key === 'prec_level' && band.type === 'dscpRemark')
+      band.precLevel = smallNumber(given, key, 8);
+    else fault(`unknown keyword ${key}`);
+  }
+  if (bands.some(({ rate }) => rate === 0)) fault("band must have 'rate'");
+  return bands;
+}
+
+function readMeter(text: string, command: MeterMod['command']): MeterMod {
+  const [head, bandText] = text.split(/(?:^|[,\s]+)bands?\s*=/, 2);
+  if (command !== 'delete' && bandText === undefined) fault('must specify bands');
+  const flags = { kbps: false, pktps: false, burst: false, stats: false };
+  let id: number | null = null;
+  for (const { key, value } of words(head)) {
+    if (key === 'meter') id = meterId(value ?? '');
+    else if (Object.hasOwn(flags, key)) flags[key as keyof typeof flags] = true;
+    else fault(`unknown keyword ${key}`);
+  }
+  const bands = bandText === undefined ? [] : bandsOf(bandText);
+  if (command !== 'delete' && flags.kbps === flags.pktps) {
+    fault('either kbps or pktps must be specified');
+  }
+  return { command, meterId: id ?? fault("must specify 'meter'"), flags, bands };
+}
+
+export function parseMeter(text: string, command: MeterMod['command']): MeterMod {
+  const got = parsed(() => readMeter(text, command));
+  return got.ok ? got.value : fail(got.error);
+}
+
+async function openWithMeters(shell: Shell, target: string, command: string): Promise<Session> {
+  const session = await shell.open(target);
+  if (session.version >= OF13) return session;
+  return fail(`${command} needs OpenFlow 1.3 or later ('-O OpenFlow13')`);
+}
+
+const meterCommand = (name: string, command: MeterMod['command'], optional = false): Command => ({
+  least: optional ? 1 : 2,
+  most: 2,
+  usage: optional ? 'SWITCH [METER]' : 'SWITCH METER',
+  async run(shell, [target, text = 'meter=all']) {
+    const meterMod = parseMeter(/^\w+$/.test(text) ? `meter=${text}` : text, command);
+    const session = await openWithMeters(shell, target, name);
+    await modify(shell, session, [() => session.send({ kind: 'meterMod', meterMod })]);
+    return undefined;
+  },
+});
+
+const meterDump = (name: string, kind: 'meterConfigRequest' | 'meterStatsRequest'): Command => ({
+  least: 1,
+  most: 2,
+  usage: 'SWITCH [METER]',
+  async run(shell, [target, text = 'meter=all']) {
+    const { meterId: id } = parseMeter(/^\w+$/.test(text) ? `meter=${text}` : text, 'delete');
+    const session = await openWithMeters(shell, target, name);
+    await dump(shell, session, { kind, meterId: id === OFPM_ALL ? null : id });
+    return undefined;
+  },
+});
+
+const meterFeatures: Command = {
+  least: 1,
+  most: 1,
+  usage: 'SWITCH',
+  async run(shell, [target]) {
+    const session = await openWithMeters(shell, target, 'meter-features');
+    await dump(shell, session, { kind: 'meterFeaturesRequest' });
+    return undefined;
+  },
+};
+
+export const meterCommands: CommandTable = {
+  'add-meter': meterCommand('add-meter', 'add'),
+  'mod-meter': meterCommand('mod-meter', 'modify'),
+  'del-meter': meterCommand('del-meter', 'delete', true),
+  'del-meters': meterCommand('del-meters', 'delete', true),
+  'dump-meter': meterDump('dump-meter', 'meterConfigRequest'),
+  'dump-meters': meterDump('dump-meters', 'meterConfigRequest'),
+  'meter-stats': meterDump('meter-stats', 'meterStatsRequest'),
+  'meter-features': meterFeatures,
+};

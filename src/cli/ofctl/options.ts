@@ -1,0 +1,101 @@
+/** The command line of ovs-ofctl(8), as plain data. */
+import { OF10, type OfVersion, versionByName } from '../../ofproto/codec/versions.ts';
+import { getopt, type OptionSpec } from '../getopt.ts';
+import { pathsFrom } from '../options.ts';
+import { fail } from './ofctl-error.ts';
+
+export interface SortKey {
+  /** Null for the priority. */
+  readonly field: string | null;
+  readonly descending: boolean;
+}
+
+export interface OfctlOptions {
+  readonly help: boolean;
+  readonly version: boolean;
+  readonly runDir: string;
+  readonly versions: readonly OfVersion[];
+  readonly versionsGiven: boolean;
+  /** True and false as given; null to accept names, and to show them on a terminal. */
+  readonly names: boolean | null;
+  readonly stats: boolean;
+  readonly strict: boolean;
+  readonly bundle: boolean;
+  readonly readd: boolean;
+  readonly mayCreate: boolean;
+  readonly timestamp: boolean;
+  readonly packetInFormat: string | null;
+  readonly timeoutSeconds: number;
+  readonly sort: readonly SortKey[];
+  readonly positional: readonly string[];
+}
+
+const SPECS: readonly OptionSpec[] = [
+  { name: 'protocols', short: 'O', takes: 'required' },
+  { name: 'flow-format', short: 'F', takes: 'required' },
+  { name: 'packet-in-format', short: 'P', takes: 'required' },
+  { name: 'timeout', short: 't', takes: 'required' },
+  { name: 'more', short: 'm', takes: 'nothing' },
+  { name: 'names', takes: 'nothing' },
+  { name: 'no-names', takes: 'nothing' },
+  { name: 'stats', takes: 'nothing' },
+  { name: 'no-stats', takes: 'nothing' },
+  { name: 'strict', takes: 'nothing' },
+  { name: 'bundle', takes: 'nothing' },
+  { name: 'readd', takes: 'nothing' },
+  { name: 'may-create', takes: 'nothing' },
+  { name: 'timestamp', takes: 'nothing' },
+  { name: 'sort', takes: 'optional' },
+  { name: 'rsort', takes: 'optional' },
+  { name: 'color', takes: 'optional' },
+  { name: 'verbose', short: 'v', takes: 'optional' },
+  { name: 'help', short: 'h', takes: 'nothing' },
+  { name: 'version', short: 'V', takes: 'nothing' },
+];
+
+const versionsOf = (text: string): OfVersion[] =>
+  text
+    .split(',')
+    .filter((name) => name !== '')
+    .map((name) => versionByName(name) ?? fail(`Unknown OpenFlow version: "${name}"`));
+
+/** Throws UsageError and OfctlError. */
+export function parseOfctlOptions(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): OfctlOptions {
+  const { options, positional } = getopt(SPECS, argv);
+  const given = new Map(options.map(({ name, value }) => [name, value ?? '']));
+  /** The last of two opposite options counts. */
+  const last = (yes: string, no: string): boolean | null => {
+    const one = options.findLast(({ name }) => name === yes || name === no);
+    return one === undefined ? null : one.name === yes;
+  };
+  const protocols = given.get('protocols');
+  const timeout = given.get('timeout') ?? '0';
+  if (!/^\d+$/.test(timeout)) fail(`value ${timeout} on -t or --timeout is not a number`);
+  const sort = options
+    .filter(({ name }) => name === 'sort' || name === 'rsort')
+    .map(({ name, value }) => ({
+      field: value === undefined || value === 'priority' ? null : value,
+      descending: name === 'rsort',
+    }));
+  return {
+    help: given.has('help'),
+    version: given.has('version'),
+    runDir: pathsFrom(env).runDir,
+    versions: protocols === undefined ? [OF10] : versionsOf(protocols),
+    versionsGiven: protocols !== undefined,
+    names: last('names', 'no-names'),
+    stats: last('stats', 'no-stats') ?? true,
+    strict: given.has('strict'),
+    bundle: given.has('bundle'),
+    readd: given.has('readd'),
+    mayCreate: given.has('may-create'),
+    timestamp: given.has('timestamp'),
+    packetInFormat: given.get('packet-in-format') ?? null,
+    timeoutSeconds: Number(timeout),
+    sort,
+    positional,
+  };
+}

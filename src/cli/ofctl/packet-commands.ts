@@ -1,0 +1,108 @@
+/** packet-out, and bundle, which mixes flows, groups and packets in one transaction. */
+import { ofPort } from '../../flowtable/of-port.ts';
+import { MatchFields } from '../../ofproto/codec/match-fields.ts';
+import { OF14 } from '../../ofproto/codec/versions.ts';
+import { NO_BUFFER, type PacketOut } from '../../ofproto/model.ts';
+import { parseActions } from '../../ofproto/text/actions-syntax.ts';
+import { addMatchWord } from '../../ofproto/text/match-syntax.ts';
+import { fault, knownPort, parsed, words } from '../../ofproto/text/syntax.ts';
+import { OF_IN_PORT } from '../../packet/key.ts';
+import { type Bundled, executeBundle } from './bundle.ts';
+import type { Command, CommandTable } from './command.ts';
+import { modify } from './dump.ts';
+import { allowTables, flowMessage, flowOfLine, meaningful } from './flow-commands.ts';
+import { groupOfLine } from './group-commands.ts';
+import type { PortNames } from './names.ts';
+import { fail } from './ofctl-error.ts';
+import type { Session } from './session.ts';
+
+const CONTROLLER = ofPort(0xfffd);
+
+function frameOf(text: string): Uint8Array {
+  const digits = text.replaceAll(/[\s:]/g, '');
+  if (!/^([0-9a-f]{2})*$/i.test(digits)) fault(`${text}: trailing garbage in packet data`);
+  return Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+}
+
+function readPacketOut(text: string, names: PortNames): PacketOut {
+  const at = /(?:^|[\s,])actions?\s*=/.exec(text) ?? fault('must specify actions');
+  const match = new MatchFields();
+  let inPort = CONTROLLER;
+  let data: Uint8Array | null = null;
+  for (const { key, value } of words(text.slice(0, at.index))) {
+    if (key === 'in_port') inPort = knownPort(value ?? '', names);
+    else if (key === 'packet') data = frameOf(value ?? '');
+    else if (!addMatchWord(match, key, value, names)) fault(`unknown keyword ${key}`);
+  }
+  match.setWord(OF_IN_PORT, inPort, 0xffffffff);
+  const actions = parseActions(text.slice(at.index + at[0].length), names);
+  return {
+    bufferId: NO_BUFFER,
+    match: match.build(),
+    inPort,
+    actions,
+    data: data ?? fault('must specify packet'),
+  };
+}
+
+export function parsePacketOut(text: string, names: PortNames, where = ''): PacketOut {
+  const got = parsed(() => readPacketOut(text, names));
+  return got.ok ? got.value : fail(`${where}${got.error}`);
+}
+
+const packetOut: Command = {
+  least: 2,
+  most: Number.POSITIVE_INFINITY,
+  usage: 'SWITCH "in_port=PORT packet=HEX actions=ACTIONS", or SWITCH PORT ACTIONS PACKET...',
+  async run(shell, [target, ...rest]) {
+    const session = await shell.open(target);
+    const names = await shell.namesToAccept(session);
+    const texts =
+      rest.length === 1
+        ? rest
+        : rest.slice(2).map((packet) => `in_port=${rest[0]},packet=${packet},actions=${rest[1]}`);
+    const outs = texts.map((text) => parsePacketOut(text, names));
+    await modify(
+      shell,
+      session,
+      outs.map((one) => () => session.send({ kind: 'packetOut', packetOut: one })),
+    );
+    return undefined;
+  },
+};
+
+function bundledOf(line: string, session: Session, names: PortNames, where: string): Bundled {
+  const found = /^(flow|group|packet-out)\s+(.*)$/s.exec(line);
+  if (found === null)
+    return fail(`${where}Unsupported bundle message type: ${line.split(/\s/)[0]}`);
+  const [, kind, text] = found;
+  if (kind === 'flow') {
+    const mod = flowOfLine(text, session, names, where);
+    allowTables(session, [mod]);
+    return flowMessage(session, mod);
+  }
+  if (kind === 'group') {
+    return {
+      message: { kind: 'groupMod', groupMod: groupOfLine(text, 'add', session, names, where) },
+    };
+  }
+  return { message: { kind: 'packetOut', packetOut: parsePacketOut(text, names, where) } };
+}
+
+const bundle: Command = {
+  least: 2,
+  most: 2,
+  usage: 'SWITCH FILE',
+  async run(shell, [target, file]) {
+    const lines = meaningful(shell.readLines(file));
+    const session = await shell.open(target);
+    if (session.version < OF14) fail("bundles need OpenFlow 1.4 or later ('-O OpenFlow14')");
+    const names = await shell.namesToAccept(session);
+    const messages = lines.map(({ text, number }) =>
+      bundledOf(text, session, names, `${file === '-' ? '<stdin>' : file}:${number}: `),
+    );
+    return executeBundle(shell, session, messages);
+  },
+};
+
+export const packetCommands: CommandTable = { 'packet-out': packetOut, bundle };

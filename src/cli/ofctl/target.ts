@@ -1,0 +1,36 @@
+/**
+ * Where a switch is reached, as ovs-ofctl(8) spells it: `unix:FILE`, `tcp:HOST[:PORT]`, or the bare name of a bridge, whose sockets lie
+ * in the run directory.
+ */
+import { existsSync } from 'node:fs';
+import type { NetConnectOpts } from 'node:net';
+import { fail } from './ofctl-error.ts';
+
+/** OpenFlow's port with IANA. */
+const DEFAULT_PORT = 6653;
+
+export interface Target {
+  readonly connect: NetConnectOpts;
+  /** As messages about the connection name it. */
+  readonly name: string;
+}
+
+const unix = (path: string): Target => ({ connect: { path }, name: `unix:${path}` });
+
+function tcp(rest: string): Target {
+  const found =
+    /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(rest) ?? fail(`tcp:${rest}: bad address`);
+  const port = found[3] === undefined ? DEFAULT_PORT : Number(found[3]);
+  return { connect: { host: found[1] ?? found[2], port }, name: `tcp:${rest}` };
+}
+
+/** `socket`: which of a bridge's two sockets is meant by its name. */
+export function resolveTarget(name: string, runDir: string, socket: 'mgmt' | 'snoop'): Target {
+  if (name.startsWith('unix:')) return unix(name.slice(5));
+  if (name.startsWith('tcp:')) return tcp(name.slice(4));
+  if (name.includes(':')) fail(`${name}: connection method not supported (unix: and tcp: are)`);
+  const ofBridge = `${runDir}/${name}.${socket}`;
+  if (existsSync(ofBridge)) return unix(ofBridge);
+  if (existsSync(name)) return unix(name);
+  return fail(`${name} is not a bridge or a socket`);
+}
