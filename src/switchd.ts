@@ -31,6 +31,7 @@ import { CommandTable } from './unixctl/command.ts';
 import { bridgeCommands } from './unixctl/commands/bridge.ts';
 import { coverageCommands } from './unixctl/commands/coverage.ts';
 import { dpctlCommands } from './unixctl/commands/dpctl.ts';
+import { dpctlFlowCommands } from './unixctl/commands/dpctl-flows.ts';
 import { dpifCommands } from './unixctl/commands/dpif.ts';
 import { exitCommands } from './unixctl/commands/exit.ts';
 import { fdbCommands } from './unixctl/commands/fdb.ts';
@@ -222,6 +223,7 @@ export async function startSwitch(
     ...dpifCommands(switches),
     ...bridgeCommands(() => [...applier.running.values()].map(({ openflow }) => openflow)),
     ...dpctlCommands(switches),
+    ...dpctlFlowCommands(switches),
     ...traceCommands(switches),
     ...revalidatorCommands(switches),
     ...memoryCommands(() => memoryUsage(fabrics, applier)),

@@ -44,6 +44,7 @@ export class FlowCache {
     key: Uint32Array,
     nowMs: number,
     generation: number,
+    ufid = makeUfid(this.random32),
   ): Ukey | null {
     const reused = this.freeIds.pop();
     const id = reused ?? (this.nextId < FLOW_SLOTS ? this.nextId++ : -1);
@@ -53,7 +54,7 @@ export class FlowCache {
     const ukey: Ukey = {
       id,
       match,
-      ufid: makeUfid(this.random32),
+      ufid,
       program,
       effects,
       recircIds,

@@ -14,10 +14,11 @@ import { matchOf, sameMatch } from '../flowtable/match.ts';
 import { DP_WORDS, FLOW_WORDS } from '../packet/key.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { FlowCache } from './flow-cache.ts';
+import type { FlowLog } from './flow-log.ts';
 import { denseKey, type Ukey } from './ukey.ts';
 import { XlateScratch, type XlateSource } from './xlate/context.ts';
 import { applyEffects, type Effect } from './xlate/effect.ts';
-import { translate } from './xlate/translate.ts';
+import { type Translation, translate } from './xlate/translate.ts';
 
 /** Longest time that a slice keeps the event loop, and ukeys between two looks at the clock. */
 const SLICE_MS = 4;
@@ -29,6 +30,8 @@ const CHANGE_DELAY_MS = 2;
 /** Idle limit while there are more flows than allowed. */
 const CROWDED_IDLE_MS = 100;
 
+const EXACT = new Uint32Array(FLOW_WORDS).fill(0xffffffff);
+
 export interface RevalidatorDeps {
   readonly datapath: Datapath;
   readonly cache: FlowCache;
@@ -37,6 +40,7 @@ export interface RevalidatorDeps {
   readonly count: (event: string) => void;
   /** Resolves in a later turn of the event loop. */
   readonly yieldTurn: () => Promise<void>;
+  readonly log: FlowLog;
   /** A pass has ended: all statistics were pushed. */
   readonly passed: () => void;
 }
@@ -62,6 +66,11 @@ export class Revalidator {
   /** Flows allowed now: adapts below the configured limit when passes take long. */
   flowLimit: number;
   dumpDurationMs = 1;
+  /** Off, a megaflow matches everything about its first frame (upcall/disable-megaflows). */
+  wildcards = true;
+  /** Shown only: dumps here need no keys (upcall/disable-ufid). */
+  dumpsByUfid = true;
+  private isPaused = false;
   private averageFlows = 0;
   private maxFlowsSeen = 0;
   private settings = DEFAULT_REVALIDATOR;
@@ -94,6 +103,20 @@ export class Revalidator {
     });
   }
 
+  /** No passes until resume(), for tests; what changes meanwhile is looked at then. */
+  pause(): void {
+    this.isPaused = true;
+  }
+  resume(): void {
+    this.isPaused = false;
+    this.changed();
+  }
+
+  /** What a megaflow of this translation is to match. */
+  maskOf(translation: Translation): Uint32Array {
+    return this.wildcards ? translation.mask : EXACT;
+  }
+
   get averageFlowCount(): number {
     return Math.round(this.averageFlows);
   }
@@ -115,7 +138,7 @@ export class Revalidator {
 
   /** A whole pass that starts after this call; resolves at its end. */
   pass(): Promise<void> {
-    if (this.isClosed) return Promise.resolve();
+    if (this.isClosed || this.isPaused) return Promise.resolve();
     if (this.running === null) {
       this.running = this.run().finally(() => {
         this.running = null;
@@ -213,6 +236,7 @@ export class Revalidator {
   private pushStats(ukey: Ukey, now: number, isFresh: boolean): boolean {
     if (!ukey.settled) return false;
     const stats = this.deps.cache.stats(ukey);
+    this.deps.log.dumped(ukey, stats);
     const packets = stats.packets - ukey.packets;
     const bytes = stats.bytes - ukey.bytes;
     ukey.packets = stats.packets;
@@ -232,7 +256,7 @@ export class Revalidator {
     const generation = this.generation;
     denseKey(ukey, flow);
     const translation = translate(source, flow, null, this.scratch);
-    const match = matchOf(flow, translation.mask, DP_WORDS);
+    const match = matchOf(flow, this.maskOf(translation), DP_WORDS);
     if (!sameMatch(match, ukey.match)) {
       this.deps.count('revalidate_mask_changed');
       cache.remove(ukey, now);

@@ -11,6 +11,7 @@ import type { Logger, LogSource } from '../util/logger.ts';
 import { Bridge, type BridgeSettings, type DatapathType } from './bridge.ts';
 import type { BridgePort } from './bridge-port.ts';
 import { FlowCache } from './flow-cache.ts';
+import { FlowLog } from './flow-log.ts';
 import { meterHostOf } from './meter-host.ts';
 import { packetInOf } from './packet-in.ts';
 import { type FrozenState, RecircTable } from './recirc-table.ts';
@@ -64,7 +65,13 @@ export class Switch implements XlateSource {
     this.log = deps.logs.module('ofproto_dpif');
     this.meterHost = meterHostOf(deps.datapath);
     this.cache = new FlowCache(deps.datapath, deps.random32, this.recirc);
+    const name = (): string => {
+      const type = this.bridges().at(0)?.datapathType ?? 'netdev';
+      return `${type}@ovs-${type}`;
+    };
+    const log = new FlowLog(deps.logs, deps.clock, name);
     this.revalidator = new Revalidator({
+      log,
       datapath: deps.datapath,
       cache: this.cache,
       source: this,
@@ -81,6 +88,8 @@ export class Switch implements XlateSource {
       count: deps.count,
       generation: () => this.revalidator.generation,
       flowLimit: () => this.revalidator.flowLimit,
+      maskOf: (translation) => this.revalidator.maskOf(translation),
+      log,
       packetIn: (upcall) => packetInOf(this.recirc, upcall),
       learned: () => this.revalidator.changed(),
     });

@@ -12,10 +12,11 @@ import { matches, matchOf } from '../flowtable/match.ts';
 import { DP_WORDS, FLOW_WORDS, TCP_FLAGS } from '../packet/key.ts';
 import type { Clock } from '../util/clock.ts';
 import type { FlowCache } from './flow-cache.ts';
+import type { FlowLog } from './flow-log.ts';
 import type { Ukey } from './ukey.ts';
 import { XlateScratch, type XlateSource } from './xlate/context.ts';
 import { applyEffects } from './xlate/effect.ts';
-import { translate } from './xlate/translate.ts';
+import { type Translation, translate } from './xlate/translate.ts';
 
 /** Megaflows remembered against repeated misses. */
 const RECENT = 32;
@@ -29,6 +30,9 @@ export interface UpcallDeps {
   /** Generation of the configuration that is in force. */
   readonly generation: () => number;
   readonly flowLimit: () => number;
+  /** What the megaflow of a translation is to match. */
+  readonly maskOf: (translation: Translation) => Uint32Array;
+  readonly log: FlowLog;
   /** A USERSPACE action handed up a frame for the controllers; false when its state is gone. */
   readonly packetIn: (upcall: Upcall) => boolean;
   /** A MAC table changed: other megaflows may be stale. */
@@ -60,6 +64,7 @@ export class UpcallHandler {
       }
       return;
     }
+    deps.log.missed(upcall);
     const now = deps.clock.now();
     const generation = deps.generation();
     const known = this.findRecent(upcall.key, generation);
@@ -76,7 +81,7 @@ export class UpcallHandler {
     if (applyEffects(translation.effects, 1, upcall.frameBytes, now, tcpFlags)) {
       this.hasLearned = true;
     }
-    const match = matchOf(upcall.key, translation.mask, DP_WORDS);
+    const match = matchOf(upcall.key, deps.maskOf(translation), DP_WORDS);
     const installed = deps.cache.find(match);
     if (installed !== null) {
       deps.cache.update(installed, translation, generation, now);
@@ -85,8 +90,10 @@ export class UpcallHandler {
       deps.count('upcall_flow_limit_hit');
     } else {
       const ukey = deps.cache.install(match, translation, upcall.key, now, generation);
-      if (ukey !== null) this.remember(ukey);
-      else deps.count('upcall_flow_limit_hit');
+      if (ukey !== null) {
+        this.remember(ukey);
+        deps.log.added(ukey);
+      } else deps.count('upcall_flow_limit_hit');
     }
     deps.datapath.execute(upcall.frame, upcall.offload, upcall.key, translation.program);
   }

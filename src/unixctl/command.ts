@@ -6,6 +6,8 @@ export interface Command {
   name: string;
   /** Arguments as `list-commands` shows them, in Open vSwitch's words; empty when there are none. */
   usage: string;
+  /** Left out of `list-commands`. */
+  isHidden?: boolean;
   minArgs: number;
   /** Number.POSITIVE_INFINITY when there is no limit. */
   maxArgs: number;
@@ -63,7 +65,8 @@ export class CommandTable {
   }
 
   private listText(): string {
-    const names = [...this.commands.keys()].sort((a, b) => (a < b ? -1 : 1));
+    const shown = [...this.commands.values()].filter((command) => !command.isHidden);
+    const names = shown.map((command) => command.name).sort((a, b) => (a < b ? -1 : 1));
     const line = (name: string): string =>
       `  ${name.padEnd(23)} ${(this.commands.get(name) as Command).usage}\n`;
     return `The available commands are:\n${names.map(line).join('')}`;
