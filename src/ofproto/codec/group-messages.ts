@@ -160,10 +160,15 @@ function readSelectionMethod(r: Reader): SelectionMethod {
   return { method, param, fields: maskOfFields(named), named };
 }
 
+/** A number that early controllers sent instead, still understood by Open vSwitch. */
+const NETRONOME_MISTYPED = 0x1540;
+
 function readGroupProperties(r: Reader, type: number, command: Command): SelectionMethod | null {
   let selection: SelectionMethod | null = null;
   readProperties(r, (property, body) => {
-    if (property.experimenter !== NETRONOME || property.type !== SELECTION_METHOD) return false;
+    const isTheirs =
+      property.experimenter === NETRONOME || property.experimenter === NETRONOME_MISTYPED;
+    if (!isTheirs || property.type !== SELECTION_METHOD) return false;
     if (typeOf(r, type) !== 'select') r.fail('OFPBPC_BAD_VALUE');
     if (command === 'delete' || command === 'insertBucket' || command === 'removeBucket') {
       r.fail('OFPBPC_BAD_VALUE');

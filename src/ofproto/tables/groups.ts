@@ -117,7 +117,11 @@ function put(
   for (const bucket of buckets) {
     if (ids.has(bucket.bucketId)) return { error: 'OFPGMFC_BUCKET_EXISTS' };
     ids.add(bucket.bucketId);
-    if (type === 'fastFailover' && !hasLiveness(bucket)) return { error: 'OFPGMFC_INVALID_GROUP' };
+    // Buckets that are inserted later are taken as they are, as in the original.
+    const isWhole = mod.command !== 'insertBucket' && mod.command !== 'removeBucket';
+    if (isWhole && type === 'fastFailover' && !hasLiveness(bucket)) {
+      return { error: 'OFPGMFC_INVALID_GROUP' };
+    }
     const plain = bucket.actions.filter((a) => a.kind !== 'group');
     const error = checkActions(bridge, plain, null, null, mod.version);
     if (error !== null) return error;
