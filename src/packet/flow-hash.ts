@@ -2,7 +2,8 @@
  * The hash of a flow: what HASH writes into dp_hash, and what translation computes when it has to know it.
  *
  * IP: addresses, protocol and, unless the packet is a fragment, ports. Other frames: addresses and type of Ethernet.
- * A symmetric hash is the same for both directions. Never 0, which means "no hash".
+ * A symmetric hash is the same for both directions, and takes the addresses of Ethernet and ARP in: it is what select
+ * groups use, which have to spread frames that differ in any of these. Never 0, which means "no hash".
  */
 import {
   ETH_DST,
@@ -16,8 +17,10 @@ import {
   TP,
 } from './key.ts';
 import {
+  ETH_TYPE_ARP,
   ETH_TYPE_IPV4,
   ETH_TYPE_IPV6,
+  ETH_TYPE_RARP,
   IP_PROTO_SCTP,
   IP_PROTO_TCP,
   IP_PROTO_UDP,
@@ -47,12 +50,13 @@ export function flowHash(
       h = pair(h, keys[base + IPV6_SRC + i], keys[base + IPV6_DST + i], isSymmetric);
     }
   } else {
-    h = mix(h, type);
-    const middle = keys[base + ETH_DST_SRC];
-    h = pair(h, keys[base + ETH_SRC], tail(keys, base), isSymmetric);
-    h = pair(h, middle & 0xffff, keys[base + ETH_DST] >>> 16, isSymmetric);
+    h = ethernet(mix(h, type), keys, base, isSymmetric);
+    if (isSymmetric && (type === ETH_TYPE_ARP || type === ETH_TYPE_RARP)) {
+      h = pair(h, keys[base + IPV4_SRC], keys[base + IPV4_DST], true);
+    }
     return finish(h);
   }
+  if (isSymmetric) h = ethernet(h, keys, base, true);
   h = mix(h, proto);
   const hasPorts = proto === IP_PROTO_TCP || proto === IP_PROTO_UDP || proto === IP_PROTO_SCTP;
   if (hasPorts && (typeProto & 3) === 0) {
@@ -61,6 +65,12 @@ export function flowHash(
     h = mix(h, keys[base + TP]);
   }
   return finish(h);
+}
+
+function ethernet(h: number, keys: Uint32Array, base: number, isSymmetric: boolean): number {
+  const low = pair(h, keys[base + ETH_SRC], tail(keys, base), isSymmetric);
+  const middle = keys[base + ETH_DST_SRC];
+  return pair(low, middle & 0xffff, keys[base + ETH_DST] >>> 16, isSymmetric);
 }
 
 /** eth_dst bytes 2-5, as ETH_SRC has them of eth_src. */

@@ -411,6 +411,25 @@ describe('HASH', () => {
     for (const n of counts) expect(Math.abs(n - 100)).toBeLessThan(40);
   });
 
+  test('symmetric, spreads what differs in addresses of Ethernet or of ARP alone', async () => {
+    const arp = new Uint8Array(42).fill(9);
+    arp.set([0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, 1], 12);
+    for (const [frame, at] of [
+      [tcp.frame, 5],
+      [tcp6.frame, 11],
+      [arp, 31],
+      [arp, 41],
+    ] as const) {
+      const frames = Array.from({ length: 200 }, (_, i) => {
+        const other = frame.slice();
+        other[at] = i;
+        return other;
+      });
+      const odd = (await hashes(HashKind.SYM_L4, frames)).filter((h) => h & 1).length;
+      expect(Math.abs(odd - 100)).toBeLessThan(40);
+    }
+  });
+
   test('all fragments of a packet hash alike', async () => {
     const first = tcp.frame.slice();
     first[tcp.l3 + 6] = 0x20;

@@ -525,6 +525,32 @@ describe('MPLS', () => {
   });
 });
 
+describe('pushed headers', () => {
+  const typed = (type: number) =>
+    new MatchBuilder().set(ETH_TYPE_PROTO, (type << 16) >>> 0, 0xffff0000).build();
+  const behindAddresses = (bytes: number) =>
+    Buffer.from(lab.sent[0].frame.subarray(12, 12 + bytes)).toString('hex');
+
+  test('have what the outermost of their kind had (OpenFlow 1.3.5, 5.12.2)', () => {
+    apply(flow(MATCH_ALL, [{ kind: 'pushVlan', ethType: 0x88a8 }, out(2)]));
+    lab.deliver(1, frame(A, B, '10/3', 0x0806, new Array(28).fill(0)));
+    expect(behindAddresses(10)).toBe('88a8600a8100600a0806');
+    lab.deliver(1, frame(A, B, '-', 0x0806, new Array(28).fill(0)));
+    expect(behindAddresses(6)).toBe('88a800000806');
+  });
+
+  test('are 0 where there is nothing to copy, but for the TTL of IP', () => {
+    for (const type of [0x0806, 0x86dd]) {
+      apply(flow(typed(type), [{ kind: 'pushMpls', ethType: 0x8847 }, out(2)]));
+    }
+    lab.deliver(1, frame(A, B, '-', 0x0806, new Array(28).fill(0)));
+    expect(behindAddresses(6)).toBe('884700000100');
+    const ipv6 = [0x60, 0, 0, 0, 0, 0, 59, 9, ...new Array(32).fill(1)];
+    lab.deliver(1, frame(A, B, '-', 0x86dd, ipv6));
+    expect(behindAddresses(6)).toBe('884700000109');
+  });
+});
+
 describe('ports', () => {
   test('configuration bits keep frames out, in, or from floods', async () => {
     apply(flow(IP, [out(0xfffb)]));

@@ -131,17 +131,16 @@ export function pushMpls(ctx: XlateContext, ethType: number): void {
     pushLse(flow, count, ethType, (flow[MPLS_LSE] & ~0x100) >>> 0);
     return;
   }
-  // IPv4 or IPv6 explicit null, with the frame's own class and TTL where it has them.
+  // Label 0, and a TTL only where there is one to copy (OpenFlow 1.3.5, 5.12.2); the class is Open vSwitch's choice.
   let tc = 0;
-  let ttl = 64;
+  let ttl = 0;
   if (isIp(flow)) {
     mask[TOS_TTL] |= 0xfcff0000;
     tc = (flow[TOS_TTL] >>> 26) & 7;
     ttl = (flow[TOS_TTL] >>> 16) & 0xff;
   }
-  const label = ethTypeOf(flow) === 0x86dd ? 2 : 0;
   clearL3(flow);
-  pushLse(flow, 0, ethType, ((label << 12) | (tc << 9) | 0x100 | ttl) >>> 0);
+  pushLse(flow, 0, ethType, ((tc << 9) | 0x100 | ttl) >>> 0);
 }
 
 export function popMpls(ctx: XlateContext, ethType: number): void {

@@ -65,10 +65,12 @@ export class VlanStack {
     this.flow[VLAN0] = this.wanted[0] ?? 0;
   }
 
+  /** The new tag has the ID and the priority of the one that was the outer one (OpenFlow 1.3.5, 5.12.2). */
   pushTag(ethType: number): void {
     // The tags move: which bits of which tag a later lookup consults can no longer be told apart.
     this.maskAll();
-    this.setTags([((ethType << 16) | VLAN_CFI) >>> 0, ...this.wanted].slice(0, MAX_TAGS));
+    const outer = (this.wanted[0] ?? 0) & 0xffff;
+    this.setTags([((ethType << 16) | VLAN_CFI | outer) >>> 0, ...this.wanted].slice(0, MAX_TAGS));
   }
 
   popTag(): void {
