@@ -81,7 +81,9 @@ export const MULTIPARTS: Handlers = {
   tableFeaturesRequest: ({ entries: wanted }, request) => {
     // Tables are as they are.
     if (wanted.length > 0) return 'OFPTFFC_EPERM';
-    const entries = request.of.bridge.tables.slice(0, TABLE_COUNT).map(tableFeaturesOf);
+    const entries = request.of.bridge.tables
+      .slice(0, TABLE_COUNT)
+      .map((table) => tableFeaturesOf(table, request.connection.version));
     return answer(request, { kind: 'tableFeaturesReply', entries });
   },
   tableDescRequest: (_, request) => {
@@ -90,8 +92,7 @@ export const MULTIPARTS: Handlers = {
   },
 
   portStatsRequest: ({ port }, request) => {
-    const ports = portsOf(request, port);
-    if (ports === null) return 'OFPBRC_BAD_PORT';
+    const ports = portsOf(request, port) ?? [];
     const entries = ports.map((one) => portStatistics(one, request.of));
     return answer(request, { kind: 'portStatsReply', entries });
   },

@@ -5,7 +5,7 @@
 import { FIELDS } from '../../packet/fields.ts';
 import type { TableFeatures } from '../codec/table-features.ts';
 import type { TableAbilities, TableSettings } from '../codec/table-messages.ts';
-import { OF10, OF11, OF12, type OfVersion } from '../codec/versions.ts';
+import { OF10, OF11, OF12, OF15, type OfVersion } from '../codec/versions.ts';
 import { type FlowTable, TABLE_COUNT } from '../tables/flow-table.ts';
 import { vacancyPercent } from './vacancy.ts';
 
@@ -21,6 +21,10 @@ const ACTIONS = [0, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25];
 const bitsOf = (numbers: readonly number[]): number =>
   numbers.reduce((bits, n) => (bits | (1 << n)) >>> 0, 0);
 
+/** What translation could set and controllers may not, as in the original. */
+const NOT_OFFERED = ['eth_type', 'ip_proto', 'nw_proto', 'mpls_bos'];
+const WRITABLE = FIELDS.filter((field) => field.writable && !NOT_OFFERED.includes(field.name));
+
 /** Bits by OXM field number in class OPENFLOW_BASIC. */
 const OXM_BASIC = 0x8000;
 const oxmBits = (is: (field: (typeof FIELDS)[number]) => boolean): bigint => {
@@ -32,7 +36,7 @@ const oxmBits = (is: (field: (typeof FIELDS)[number]) => boolean): bigint => {
   return bits;
 };
 const OXM_MATCH = oxmBits(() => true);
-const OXM_WRITABLE = oxmBits((field) => field.writable);
+const OXM_WRITABLE = oxmBits((field) => WRITABLE.includes(field));
 const ALL_64 = 0xffff_ffff_ffff_ffffn;
 
 /** OFPIT_* bits of 1.1 and 1.2 count from bit n for type n. */
@@ -41,7 +45,7 @@ const INSTRUCTION_BITS = bitsOf(INSTRUCTIONS.slice(0, 5));
 const MISS_BITS = { default: 0, controller: 0, continue: 1, drop: 2 } as const;
 
 /** Fields of OFPFMF_* of 1.1, all that it has. */
-const FIELDS_11 = 0x3ffn;
+const FIELDS_11 = 0x7fffn;
 /** OFPAT11_* numbers. */
 const ACTIONS_11 = [
   0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24,
@@ -92,7 +96,6 @@ export function tableAbilities(table: FlowTable, version: OfVersion): Partial<Ta
   return {};
 }
 
-const WRITABLE = FIELDS.filter((field) => field.writable);
 const MATCH = FIELDS.map((field) => ({ field, masked: field.maskable }));
 
 /** All that eviction may look at. */
@@ -114,11 +117,14 @@ export function describeTable(table: FlowTable): TableSettings {
   };
 }
 
-export function tableFeaturesOf(table: FlowTable): TableFeatures {
+export function tableFeaturesOf(table: FlowTable, version: OfVersion): TableFeatures {
   const nextTables: number[] = [];
   for (let id = table.id + 1; id < TABLE_COUNT; id++) nextTables.push(id);
   const flows = {
-    instructions: nextTables.length > 0 ? INSTRUCTIONS : INSTRUCTIONS.slice(1),
+    // Meters are actions since 1.5.
+    instructions: INSTRUCTIONS.filter(
+      (type) => (type !== 1 || nextTables.length > 0) && (type !== 6 || version < OF15),
+    ),
     nextTables,
     writeActions: ACTIONS,
     applyActions: ACTIONS,
