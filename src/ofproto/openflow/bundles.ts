@@ -7,12 +7,12 @@ import type { OfErrorName } from '../codec/errors.ts';
 import type { Message } from '../codec/messages.ts';
 
 export const BUNDLE_ATOMIC = 1;
-export const BUNDLE_ORDERED = 2;
+const BUNDLE_ORDERED = 2;
 const KNOWN_FLAGS = BUNDLE_ATOMIC | BUNDLE_ORDERED;
 
 const MAX_BUNDLES = 64;
 const MAX_MESSAGES = 1 << 20;
-export const DEFAULT_BUNDLE_IDLE_MS = 10_000;
+const DEFAULT_BUNDLE_IDLE_MS = 10_000;
 
 export interface BundledMessage {
   readonly message: Message;

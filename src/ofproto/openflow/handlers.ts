@@ -55,7 +55,7 @@ const changing =
 
 const OFPR_INVALID_TTL = 2;
 
-export const HANDLERS: Handlers = {
+const HANDLERS: Handlers = {
   hello: () => null,
   error: () => null,
   echoReply: () => null,

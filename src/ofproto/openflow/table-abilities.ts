@@ -45,7 +45,7 @@ const INSTRUCTION_BITS = bitsOf(INSTRUCTIONS.slice(0, 5));
 const MISS_BITS = { default: 0, controller: 0, continue: 1, drop: 2 } as const;
 
 /** Fields of OFPFMF_* of 1.1, all that it has. */
-const FIELDS_11 = 0x7fffn;
+const FIELDS_11 = 0xfbffn;
 /** OFPAT11_* numbers. */
 const ACTIONS_11 = [
   0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24,
