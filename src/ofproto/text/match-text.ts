@@ -57,7 +57,7 @@ class Parts {
     if (got === null) return;
     const { f, value, mask } = got;
     const exact = this.match.isExact(f);
-    const masked = `${hexadecimal(value)}/${hexadecimal(mask)}`;
+    const masked = `0x${value.toString(16)}/0x${mask.toString(16)}`;
     const text =
       f.format === 'decimal' && !exact
         ? masked

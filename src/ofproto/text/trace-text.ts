@@ -192,6 +192,10 @@ function tunnelMask(flow: Uint32Array, mask: Uint32Array): void {
   }
 }
 
+/** A tag that is not there was not looked at, for who reads this. */
+const hasTag = (flow: Uint32Array, word: number): boolean =>
+  [P.ETH_TYPE_VLAN, P.ETH_TYPE_QINQ].includes(flow[word] >>> 16);
+
 /**
  * The megaflow of a translation. `mask` is the translation's, `tagBits` the bits of the outer tag that were looked at; the datapath's
  * port is shown as the bridge's.
@@ -207,6 +211,7 @@ export function formatMegaflow(
   shown[K.IN_PORT] = 0;
   shown[K.OF_IN_PORT] = 0xffffffff;
   const tci = tagBits & 0xffff;
-  shown[K.VLAN0] = tci === 0 ? 0 : tci | K.VLAN_CFI;
+  shown[K.VLAN0] = tci === 0 || !hasTag(flow, K.VLAN0) ? 0 : tci | K.VLAN_CFI;
+  if (!hasTag(flow, K.VLAN1)) shown[K.VLAN1] = 0;
   return formatMatch(matchOf(flow, shown, K.FLOW_WORDS), names);
 }

@@ -4,7 +4,7 @@
  * Consulted for every frame: both addresses, and VID and presence of the outer tag; PCP only where a tag is
  * rewritten. ARP broadcasts also have operation and addresses consulted, to tell gratuitous ones.
  */
-import { ofPort } from '../../flowtable/of-port.ts';
+import { OFPP_NONE, ofPort } from '../../flowtable/of-port.ts';
 import {
   ETH_DST,
   ETH_DST_SRC,
@@ -15,7 +15,7 @@ import {
   OF_IN_PORT,
   VLAN_CFI,
 } from '../../packet/key.ts';
-import type { Bundle } from '../bundle.ts';
+import { Bundle, DEFAULT_BUNDLE } from '../bundle.ts';
 import { formatMac, isMulticastMac, macFromHalves } from '../mac-learning.ts';
 import { OFPPC_NO_FLOOD } from '../port-flags.ts';
 import {
@@ -35,6 +35,9 @@ import { isReservedAddress } from './reserved-address.ts';
 const ETH_TYPE_ARP = 0x0806;
 const BROADCAST = 0xffffffffffff;
 
+/** What frames of a controller, that came in nowhere, come through: a trunk of everything. */
+const NOWHERE = new Bundle('OFPP_NONE', DEFAULT_BUNDLE);
+
 export function normal(ctx: XlateContext): void {
   const { flow, mask } = ctx;
   mask[ETH_DST] = mask[ETH_DST_SRC] = mask[ETH_SRC] = 0xffffffff;
@@ -45,8 +48,9 @@ export function normal(ctx: XlateContext): void {
   // As actions left it: a changed in_port is honoured.
   const { bridge } = ctx;
   const inPort = bridge.port(ofPort(flow[OF_IN_PORT]));
-  const bundle = inPort?.bundle ?? null;
-  if (inPort === null || bundle === null) {
+  const isNowhere = flow[OF_IN_PORT] === OFPP_NONE;
+  const bundle = inPort?.bundle ?? (isNowhere ? NOWHERE : null);
+  if (bundle === null) {
     ctx.drop('drop_port_receive_disabled', 'no input bundle, dropping');
     return;
   }
@@ -55,7 +59,7 @@ export function normal(ctx: XlateContext): void {
   // A priority tag is a tag or none by its PCP alone; see outputTags.
   if (tag0 !== 0 && vidOf(tag0) === 0) ctx.vlans.consult(0, PCP_MASK);
 
-  const refused = refusal(bundle.vlan, inPort.name, tag0);
+  const refused = refusal(bundle.vlan, bundle.name, tag0);
   if (refused !== null) {
     ctx.trace?.add('error', refused);
     ctx.drop('drop_vlan_ingress', 'disallowed VLAN VID for this input port, dropping');
@@ -79,7 +83,7 @@ export function normal(ctx: XlateContext): void {
   }
 
   const isGratuitousArp = consultGratuitousArp(ctx, destination);
-  if (!isMulticastMac(source) && !bridge.isFloodVlan(vlan)) {
+  if (!isNowhere && !isMulticastMac(source) && !bridge.isFloodVlan(vlan)) {
     if (ctx.trace?.hasFrame && bridge.macs.lookup(source, vlan)?.owner !== bundle) {
       const where = `on port ${bundle.name} in VLAN ${vlan}`;
       ctx.trace.add('detail', `learned that ${formatMac(source)} is ${where}`);

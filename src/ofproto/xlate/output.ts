@@ -115,7 +115,8 @@ export function outputTrunc(
   }
   const port = ctx.bridge.port(number);
   if (port === null || port.portNo === null) {
-    ctx.drop('drop_action_of_pipeline', 'output_trunc does not support patch port');
+    ctx.trace?.add('error', `output_trunc does not support patch port ${number}`);
+    ctx.drop('drop_action_of_pipeline');
     return;
   }
   if ((port.config & (OFPPC_NO_FWD | OFPPC_PORT_DOWN)) === 0) ctx.program.trunc(action.maxBytes);

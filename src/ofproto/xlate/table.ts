@@ -39,7 +39,7 @@ export function translateTable(
     // Only going back, or staying, can go on for ever.
     const deepens = table <= tableId && callerRule !== null ? 1 : 0;
     const isMiss = rule === ctx.bridge.missRule;
-    const text = isMiss ? `${pad(ctx.tableId)}. No match, and a "packet-in" is called for.` : '';
+    const text = isMiss ? missText(ctx, 'No match, and a "packet-in" is called for.', 1) : '';
     const node = ctx.trace?.add('table', text, null, rule);
     const level = node ? ctx.trace?.enter(node) : undefined;
     ctx.resubmits++;
@@ -70,7 +70,7 @@ function lookup(ctx: XlateContext, mayPacketIn: boolean, honorMiss: boolean): Ru
     flow[OF_IN_PORT] = inPort;
     ctx.lookupPort = null;
     ctx.drop('drop_action_of_pipeline');
-    noteDrop(ctx, 'Packets are IP fragments and the fragment handling mode is "drop".');
+    noteDrop(ctx, 'Packets are IP fragments and the fragment handling mode is "drop".', 3);
     return null;
   }
   const hidesPorts = isFragment && bridge.fragments === 'normal';
@@ -96,18 +96,28 @@ function lookup(ctx: XlateContext, mayPacketIn: boolean, honorMiss: boolean): Ru
   if (mayPacketIn && asksController(ctx, miss)) {
     return bridge.missRule;
   }
-  noteDrop(ctx, 'No match.');
+  noteDrop(ctx, 'No match.', 2);
   ctx.drop('drop_action_of_pipeline');
   return null;
 }
 
 /** A table whose answer is to drop the frame. */
-function noteDrop(ctx: XlateContext, why: string): void {
+function noteDrop(ctx: XlateContext, why: string, hidden: number): void {
   const { trace } = ctx;
   if (trace === null) return;
-  const before = trace.enter(trace.add('table', `${pad(ctx.tableId)}. ${why}`));
+  const before = trace.enter(trace.add('table', missText(ctx, why, hidden)));
   trace.add('action', 'drop');
   trace.leave(before);
+}
+
+/**
+ * Behind a patch port Open vSwitch names the hidden rule that decides (reg0=1, 2 or 3 in its table 254) instead of what that
+ * means, and so does this.
+ */
+function missText(ctx: XlateContext, why: string, hidden: number): string {
+  const { trace, bridge, tableId } = ctx;
+  const isFirst = trace?.roots[0]?.text === `bridge("${bridge.name}")`;
+  return `${pad(tableId)}. ${isFirst ? why : `reg0=0x${hidden}, priority 0`}`;
 }
 
 const pad = (table: number): string => String(table).padStart(2);
@@ -123,7 +133,7 @@ function asksController(ctx: XlateContext, miss: string): boolean {
 export function resubmit(ctx: XlateContext, action: ActionOf<'resubmit'>): void {
   const { flow } = ctx;
   const inPort = flow[OF_IN_PORT];
-  const table = action.table ?? ctx.tableId;
+  const table = action.table === null || action.table === 255 ? ctx.tableId : action.table;
   if (action.port === null || action.port === 0xfff8 || action.port === inPort) {
     ctx.steps.table(ctx, table, false, false);
     return;

@@ -90,11 +90,12 @@ function checkConnectionState(text: string): void {
   const flags = new Set(text.split(/[|,]/).map((flag) => flag.trim()));
   for (const flag of flags) {
     if (!CT_FLAGS.includes(flag)) {
-      throw new CommandError(`ct_state: unknown value "${flag}"`);
+      throw new CommandError(`${flag}: unknown connection tracking state flag`);
     }
   }
   if (!flags.has('trk')) {
-    throw new CommandError('invalid connection state: "trk" must be set');
+    const why = 'If "trk" is unset, no other flags are set';
+    throw new CommandError(`${text}: invalid connection state: ${why}`);
   }
 }
 
@@ -215,8 +216,16 @@ function exactFlow(text: string, names: NameLookup): Uint32Array {
   for (const { key, value } of words(text)) {
     if (seen.has(key)) fault(`${text}: field ${key} set multiple times`);
     seen.add(key);
+    if (value === null && match.ethType !== 0 && key !== 'eth') {
+      fault(`${text}: Ethernet type set multiple times`);
+    }
     const added = parsed(() => addMatchWord(match, key, value, names));
-    if (!added.ok) fault(`${text}: ${added.error.replace(`${key}: `, '')}`);
+    if (!added.ok) {
+      if (/unknown port$/.test(added.error)) {
+        fault(`${text}: bad value for ${key} (${value}: invalid or unknown port for ${key})`);
+      }
+      fault(`${text}: ${added.error.replace(`${key}: `, '')}`);
+    }
     if (!added.value) fault(`${text}: unknown field ${key}`);
   }
   const flow = new Uint32Array(FLOW_WORDS);
