@@ -17,12 +17,12 @@ export interface Bundled {
   readonly settings?: Partial<WireContext>;
 }
 
-/** Gives the exit status: 1 when the switch refused any of it, and then it did none of it. */
+/** Throws OfctlError when the switch refused any of it, and then it did none of it. */
 export async function executeBundle(
   shell: Shell,
   session: Session,
   messages: readonly Bundled[],
-): Promise<number | undefined> {
+): Promise<undefined> {
   if (session.version < OF14) fail("bundles need OpenFlow 1.4 or later ('-O OpenFlow14')");
   const sent = new Map<number, Uint8Array>();
   const control = async (type: 'openRequest' | 'commitRequest'): Promise<readonly Received[]> => {
@@ -52,8 +52,9 @@ export async function executeBundle(
     );
   }
   errors.push(...(await control('commitRequest')));
+  if (errors.length === 0) return;
   for (const error of errors) shell.complain(errorText(session, error, sent));
-  return errors.length === 0 ? undefined : 1;
+  fail(`talking to ${session.target.name} (Protocol error)`);
 }
 
 function errorText(

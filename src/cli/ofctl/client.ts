@@ -2,6 +2,7 @@
  * The client as a whole: finds the command, gives it a shell to work with, and turns what goes wrong into one line and status 1. What it
  * reads and writes comes as arguments.
  */
+import { OF14 } from '../../ofproto/codec/versions.ts';
 import { OVS_VERSION, PROJECT_NAME, PROJECT_VERSION } from '../../util/version.ts';
 import { UsageError } from '../getopt.ts';
 import type { CommandTable, Shell } from './command.ts';
@@ -73,8 +74,9 @@ function shellOf(world: World, options: OfctlOptions, sessions: Session[]): Shel
     options,
     print: world.print,
     complain: world.complain,
-    open: (name) => {
-      const versions = options.bundle && !options.versionsGiven ? ([5] as const) : options.versions;
+    open: (name, version = options.bundle ? OF14 : undefined) => {
+      const usual = version === undefined || options.versionsGiven;
+      const versions = usual ? options.versions : [version];
       return kept(Session.open(resolveTarget(name, options.runDir, 'mgmt'), versions));
     },
     snoop: (name) => kept(Session.listen(resolveTarget(name, options.runDir, 'snoop'))),

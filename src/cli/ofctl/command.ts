@@ -1,4 +1,5 @@
 /** What a command of the client is, and what it is given to work with. */
+import type { OfVersion } from '../../ofproto/codec/versions.ts';
 import type { PortNames } from './names.ts';
 import type { OfctlOptions } from './options.ts';
 import type { Session } from './session.ts';
@@ -8,8 +9,8 @@ export interface Shell {
   /** Text with its line ends, to standard output. */
   readonly print: (text: string) => void;
   readonly complain: (text: string) => void;
-  /** A connection that is closed when the command is done. `least`: a version below which the command means nothing. */
-  readonly open: (target: string) => Promise<Session>;
+  /** A connection that is closed when the command is done. `version`: what is spoken unless the user says -O. */
+  readonly open: (target: string, version?: OfVersion) => Promise<Session>;
   readonly snoop: (target: string) => Promise<Session>;
   /** Names that arguments may use. */
   readonly namesToAccept: (session: Session) => Promise<PortNames>;

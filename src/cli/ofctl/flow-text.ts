@@ -1,6 +1,7 @@
 /** Flows, their sums and their modifications as ovs-ofctl(8), "Table Entry Output", shows them. */
+import { OF10 } from '../../ofproto/codec/versions.ts';
 import type { FlowFilter, FlowFlags, FlowMod, FlowStatsEntry } from '../../ofproto/model.ts';
-import { NO_BUFFER } from '../../ofproto/model.ts';
+import { NO_BUFFER, OFPTT_ALL } from '../../ofproto/model.ts';
 import { formatActions } from '../../ofproto/text/actions-text.ts';
 import {
   formatPort,
@@ -82,7 +83,10 @@ const COMMANDS = {
 
 export function flowModText(mod: FlowMod, names: FlowTextOptions): string {
   let text = `${COMMANDS[mod.command]} `;
-  if (mod.tableId !== 0) text += `table:${formatTable(mod.tableId, names)} `;
+  // OpenFlow 1.0 itself knows no tables, and always resets counters.
+  const old = mod.version === OF10;
+  if (mod.tableId !== 0 && !(old && mod.tableId === OFPTT_ALL))
+    text += `table:${formatTable(mod.tableId, names)} `;
   text = spaced(text + formatMatch(mod.match, { ...names, priority: mod.priority }));
   if (mod.newCookie !== null && mod.newCookie !== 0n) text += `cookie:${hex(mod.newCookie)} `;
   if (mod.cookieMask !== 0n) text += `cookie:${hex(mod.cookie)}/${hex(mod.cookieMask)} `;
@@ -92,7 +96,8 @@ export function flowModText(mod: FlowMod, names: FlowTextOptions): string {
   if (mod.bufferId !== NO_BUFFER) text += `buf:${hex(mod.bufferId)} `;
   if (mod.outPort !== null) text += `out_port:${formatPort(mod.outPort, names)} `;
   if (mod.outGroup !== null) text += `out_group:${mod.outGroup} `;
-  return `${text}${flagWords(mod.flags)}actions=${formatActions(mod.actions, names)}`;
+  const flags = old ? { ...mod.flags, resetCounts: false } : mod.flags;
+  return `${text}${flagWords(flags)}actions=${formatActions(mod.actions, names)}`;
 }
 
 export function flowFilterText(filter: FlowFilter, names: FlowTextOptions): string {

@@ -132,6 +132,8 @@ function removed({ flow }: MessageOf<'flowRemoved'>, { names }: Scene): string {
   );
 }
 
+const meterName = (id: number | null): string => `meter=${id ?? 'all'}`;
+
 const BODIES: Bodies = {
   hello: (m, { version }) => {
     if (m.bitmap === null) return `\n version bitmap: 0x0${version}\n`;
@@ -176,6 +178,9 @@ const BODIES: Bodies = {
   meterMod: (m) => meterModText(m.meterMod),
   meterConfigReply: (m) => `\n${m.entries.map(meterText).join('\n')}`,
   meterStatsReply: (m) => `\n${m.entries.map(meterStatsText).join('\n')}`,
+  meterConfigRequest: (m) => ` ${meterName(m.meterId)}\n`,
+  meterStatsRequest: (m) => ` ${meterName(m.meterId)}\n`,
+  groupStatsRequest: (m) => ` group_id=${m.groupId ?? 'ALL'}\n`,
   meterFeaturesReply: (m) =>
     `\nmax_meter:${m.maxMeters} max_bands:${m.maxBands} max_color:${m.maxColor}\n` +
     `band_types:${(m.bandTypes & 2) !== 0 ? ' drop' : ''}${(m.bandTypes & 4) !== 0 ? ' dscp_remark' : ''}\n` +

@@ -26,7 +26,7 @@ function bandsOf(text: string): MeterBand[] {
       bands.push({ type, rate: 0, burst: 0, precLevel: 0 });
       continue;
     }
-    const band = bands.at(-1) ?? fault('no meter band type');
+    const band = bands.at(-1) ?? fault("band must start with the 'type' keyword");
     if (key === 'rate') band.rate = smallNumber(given, key, 32);
     else if (key === 'burst_size') band.burst = smallNumber(given, key, 32);
     else if (key === 'prec_level' && band.type === 'dscpRemark')
@@ -45,16 +45,16 @@ function readMeter(text: string, command: MeterMod['command']): MeterMod {
   for (const { key, value } of words(head)) {
     if (key === 'meter') id = meterId(value ?? '');
     else if (Object.hasOwn(flags, key)) flags[key as keyof typeof flags] = true;
-    else fault(`unknown keyword ${key}`);
+    else fault(value === null ? `field ${key} missing value` : `unknown keyword ${key}`);
   }
   const bands = bandText === undefined ? [] : bandsOf(bandText);
   if (command !== 'delete' && flags.kbps === flags.pktps) {
-    fault('either kbps or pktps must be specified');
+    fault("meter must specify either 'kbps' or 'pktps'");
   }
   return { command, meterId: id ?? fault("must specify 'meter'"), flags, bands };
 }
 
-export function parseMeter(text: string, command: MeterMod['command']): MeterMod {
+function parseMeter(text: string, command: MeterMod['command']): MeterMod {
   const got = parsed(() => readMeter(text, command));
   return got.ok ? got.value : fail(got.error);
 }

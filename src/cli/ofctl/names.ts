@@ -2,7 +2,7 @@
  * Names of a switch's ports, by which flows may name them (ovs-ofctl(8), --names). Two ports of one name, which a cut to 15 bytes can
  * cause, have none.
  */
-import { type OfPort, ofPort } from '../../flowtable/of-port.ts';
+import type { OfPort } from '../../flowtable/of-port.ts';
 import type { PortDescription } from '../../ofproto/model.ts';
 import type { NameOptions } from '../../ofproto/text/field-text.ts';
 import { type NameLookup, portOf } from '../../ofproto/text/syntax.ts';
@@ -43,5 +43,3 @@ export const portNames = async (session: Session): Promise<PortNames> =>
 /** A port that a command names; `target` for the message when there is none. */
 export const namedPort = (text: string, names: PortNames, target: string): OfPort =>
   portOf(text, names) ?? fail(`${target}: unknown port \`${text}'`);
-
-export const ANY_PORT = ofPort(0xffff);

@@ -10,30 +10,33 @@ import { OF_IN_PORT } from '../../packet/key.ts';
 import { type Bundled, executeBundle } from './bundle.ts';
 import type { Command, CommandTable } from './command.ts';
 import { modify } from './dump.ts';
-import { allowTables, flowMessage, flowOfLine, meaningful } from './flow-commands.ts';
+import { flowMessage, flowOfLine, meaningful } from './flow-commands.ts';
 import { groupOfLine } from './group-commands.ts';
 import type { PortNames } from './names.ts';
 import { fail } from './ofctl-error.ts';
 import type { Session } from './session.ts';
 
 const CONTROLLER = ofPort(0xfffd);
+const ETHERNET_BYTES = 14;
 
 function frameOf(text: string): Uint8Array {
   const digits = text.replaceAll(/[\s:]/g, '');
-  if (!/^([0-9a-f]{2})*$/i.test(digits)) fault(`${text}: trailing garbage in packet data`);
+  if (!/^([0-9a-f]{2})*$/i.test(digits)) fault('packet: Trailing garbage in packet data');
+  if (digits.length < 2 * ETHERNET_BYTES) fault('packet: Packet data too short for Ethernet');
   return Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 }
 
 function readPacketOut(text: string, names: PortNames): PacketOut {
-  const at = /(?:^|[\s,])actions?\s*=/.exec(text) ?? fault('must specify actions');
+  const at = /(?:^|[\s,])actions?\s*=/.exec(text);
   const match = new MatchFields();
   let inPort = CONTROLLER;
   let data: Uint8Array | null = null;
-  for (const { key, value } of words(text.slice(0, at.index))) {
+  for (const { key, value } of words(at === null ? text : text.slice(0, at.index))) {
     if (key === 'in_port') inPort = knownPort(value ?? '', names);
     else if (key === 'packet') data = frameOf(value ?? '');
     else if (!addMatchWord(match, key, value, names)) fault(`unknown keyword ${key}`);
   }
+  if (at === null) return fault('must specify an action');
   match.setWord(OF_IN_PORT, inPort, 0xffffffff);
   const actions = parseActions(text.slice(at.index + at[0].length), names);
   return {
@@ -45,7 +48,7 @@ function readPacketOut(text: string, names: PortNames): PacketOut {
   };
 }
 
-export function parsePacketOut(text: string, names: PortNames, where = ''): PacketOut {
+function parsePacketOut(text: string, names: PortNames, where = ''): PacketOut {
   const got = parsed(() => readPacketOut(text, names));
   return got.ok ? got.value : fail(`${where}${got.error}`);
 }
@@ -78,7 +81,6 @@ function bundledOf(line: string, session: Session, names: PortNames, where: stri
   const [, kind, text] = found;
   if (kind === 'flow') {
     const mod = flowOfLine(text, session, names, where);
-    allowTables(session, [mod]);
     return flowMessage(session, mod);
   }
   if (kind === 'group') {
@@ -95,8 +97,7 @@ const bundle: Command = {
   usage: 'SWITCH FILE',
   async run(shell, [target, file]) {
     const lines = meaningful(shell.readLines(file));
-    const session = await shell.open(target);
-    if (session.version < OF14) fail("bundles need OpenFlow 1.4 or later ('-O OpenFlow14')");
+    const session = await shell.open(target, OF14);
     const names = await shell.namesToAccept(session);
     const messages = lines.map(({ text, number }) =>
       bundledOf(text, session, names, `${file === '-' ? '<stdin>' : file}:${number}: `),

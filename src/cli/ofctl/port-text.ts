@@ -6,7 +6,7 @@ import { formatPort, macText, type NameOptions } from '../../ofproto/text/field-
 import { count, hex, seconds } from './flow-text.ts';
 
 /** Names of bits in ascending order; what has none is a number. */
-export function bitNames(bits: number, names: readonly (readonly [number, string])[]): string {
+function bitNames(bits: number, names: readonly (readonly [number, string])[]): string {
   if (bits === 0) return '0';
   const known = names.filter(([bit]) => (bits & bit) !== 0);
   const rest = known.reduce((left, [bit]) => left & ~bit, bits);
@@ -110,7 +110,7 @@ export function portStatsText(stats: PortStats, names: NameOptions): string {
   const duration =
     stats.durationMs === null ? '' : `           duration=${seconds(stats.durationMs)}s\n`;
   return (
-    `  port ${port.padStart(2)}: rx pkts=${count(stats.rxPackets)}, bytes=${count(stats.rxBytes)}, ` +
+    `  port ${stats.port < 10 ? ' ' : ''}${port}: rx pkts=${count(stats.rxPackets)}, bytes=${count(stats.rxBytes)}, ` +
     `drop=${count(stats.rxDropped)}, errs=${count(stats.rxErrors)}, frame=${count(stats.rxFrameErrors)}, ` +
     `over=${count(stats.rxOverErrors)}, crc=${count(stats.rxCrcErrors)}\n` +
     `           tx pkts=${count(stats.txPackets)}, bytes=${count(stats.txBytes)}, ` +

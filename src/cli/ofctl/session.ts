@@ -61,7 +61,7 @@ export class Session {
     session.send({ kind: 'hello', bitmap: versionBitmap(versions) });
     const hello = await session.next();
     if (hello === null || !hello.decoded.ok || hello.decoded.message.kind !== 'hello') {
-      return fail(`${target.name}: failed to connect to socket (Protocol error)`);
+      return fail(`${target.failure} (Protocol error)`);
     }
     const peer = hello.bytes[0];
     const { bitmap } = hello.decoded.message;
@@ -90,7 +90,7 @@ export class Session {
       this.socket.on('error', (error: NodeJS.ErrnoException) => {
         const text = ERRNO_TEXTS[error.code ?? ''] ?? error.message;
         try {
-          fail(`${this.target.name}: failed to connect to socket (${text})`);
+          fail(`${this.target.failure} (${text})`);
         } catch (told) {
           reject(told);
         }

@@ -13,15 +13,22 @@ export interface Target {
   readonly connect: NetConnectOpts;
   /** As messages about the connection name it. */
   readonly name: string;
+  /** How a failure to connect begins. */
+  readonly failure: string;
 }
 
-const unix = (path: string): Target => ({ connect: { path }, name: `unix:${path}` });
+const unix = (path: string): Target => ({
+  connect: { path },
+  name: `unix:${path}`,
+  failure: `connecting to unix:${path}`,
+});
 
 function tcp(rest: string): Target {
   const found =
     /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(rest) ?? fail(`tcp:${rest}: bad address`);
   const port = found[3] === undefined ? DEFAULT_PORT : Number(found[3]);
-  return { connect: { host: found[1] ?? found[2], port }, name: `tcp:${rest}` };
+  const name = `tcp:${rest}`;
+  return { connect: { host: found[1] ?? found[2], port }, name, failure: `connecting to ${name}` };
 }
 
 /** `socket`: which of a bridge's two sockets is meant by its name. */
@@ -30,7 +37,9 @@ export function resolveTarget(name: string, runDir: string, socket: 'mgmt' | 'sn
   if (name.startsWith('tcp:')) return tcp(name.slice(4));
   if (name.includes(':')) fail(`${name}: connection method not supported (unix: and tcp: are)`);
   const ofBridge = `${runDir}/${name}.${socket}`;
-  if (existsSync(ofBridge)) return unix(ofBridge);
+  if (existsSync(ofBridge)) {
+    return { ...unix(ofBridge), failure: `${name}: failed to connect to socket` };
+  }
   if (existsSync(name)) return unix(name);
   return fail(`${name} is not a bridge or a socket`);
 }
