@@ -11,6 +11,7 @@ const BUNDLE_ORDERED = 2;
 const KNOWN_FLAGS = BUNDLE_ATOMIC | BUNDLE_ORDERED;
 
 const MAX_BUNDLES = 64;
+const CHECK_MS = 1000;
 const MAX_MESSAGES = 1 << 20;
 const DEFAULT_BUNDLE_IDLE_MS = 10_000;
 
@@ -25,23 +26,28 @@ interface Bundle {
   readonly flags: number;
   isClosed: boolean;
   readonly messages: BundledMessage[];
+  /** The message that began it, for the error of its end. */
+  readonly opening: Uint8Array;
   usedMs: number;
 }
 
 export class Bundles {
   idleMs = DEFAULT_BUNDLE_IDLE_MS;
   private readonly clock: Clock;
+  private readonly expired: (opening: Uint8Array) => void;
   private readonly pending = new Map<number, Bundle>();
   private timer: Timer | null = null;
 
-  constructor(clock: Clock) {
+  /** `expired` hears of a bundle given up, by the message that began it. */
+  constructor(clock: Clock, expired: (opening: Uint8Array) => void) {
     this.clock = clock;
+    this.expired = expired;
   }
 
-  open(id: number, flags: number): OfErrorName | null {
+  open(id: number, flags: number, opening: Uint8Array): OfErrorName | null {
     if ((flags & ~KNOWN_FLAGS) !== 0) return 'OFPBFC_BAD_FLAGS';
     if (this.pending.delete(id)) return 'OFPBFC_BAD_ID';
-    return this.make(id, flags) === null ? 'OFPBFC_OUT_OF_BUNDLES' : null;
+    return this.make(id, flags, opening) === null ? 'OFPBFC_OUT_OF_BUNDLES' : null;
   }
 
   close(id: number, flags: number): OfErrorName | null {
@@ -57,7 +63,7 @@ export class Bundles {
   /** Adds to a bundle, which need not have been opened. */
   add(id: number, flags: number, message: BundledMessage): OfErrorName | null {
     if ((flags & ~KNOWN_FLAGS) !== 0) return 'OFPBFC_BAD_FLAGS';
-    const bundle = this.pending.get(id) ?? this.make(id, flags);
+    const bundle = this.pending.get(id) ?? this.make(id, flags, message.bytes);
     if (bundle === null) return 'OFPBFC_OUT_OF_BUNDLES';
     if (bundle.isClosed) return this.fail(id, 'OFPBFC_BUNDLE_CLOSED');
     if (bundle.flags !== flags) return this.fail(id, 'OFPBFC_BAD_FLAGS');
@@ -85,9 +91,10 @@ export class Bundles {
     this.timer = null;
   }
 
-  private make(id: number, flags: number): Bundle | null {
+  private make(id: number, flags: number, opening: Uint8Array): Bundle | null {
     if (this.pending.size >= MAX_BUNDLES) return null;
-    const bundle: Bundle = { flags, isClosed: false, messages: [], usedMs: this.clock.now() };
+    const usedMs = this.clock.now();
+    const bundle: Bundle = { flags, isClosed: false, messages: [], opening, usedMs };
     this.pending.set(id, bundle);
     this.watch();
     return bundle;
@@ -103,11 +110,13 @@ export class Bundles {
   }
 
   private watch(): void {
-    this.timer ??= this.clock.after(this.idleMs, () => {
+    this.timer ??= this.clock.after(CHECK_MS, () => {
       this.timer = null;
       const now = this.clock.now();
       for (const [id, bundle] of this.pending) {
-        if (now - bundle.usedMs >= this.idleMs) this.pending.delete(id);
+        if (now - bundle.usedMs < this.idleMs) continue;
+        this.pending.delete(id);
+        this.expired(bundle.opening);
       }
       if (this.pending.size > 0) this.watch();
     });

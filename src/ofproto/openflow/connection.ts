@@ -61,7 +61,7 @@ export class Connection {
     this.kind = kind;
     this.rconn = rconn;
     this.tunMetadata = tunMetadata;
-    this.bundles = new Bundles(clock);
+    this.bundles = new Bundles(clock, (opening) => this.error('OFPBFC_TIMEOUT', opening));
     this.monitors = new FlowMonitors(this);
     const send = (bytes: Uint8Array): void => this.sendAsync(bytes);
     this.missRate = new PacketInRate(clock, send);

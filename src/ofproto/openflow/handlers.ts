@@ -16,6 +16,7 @@ import { OF10, OF13 } from '../codec/versions.ts';
 import { NO_BUFFER, type OfError } from '../model.ts';
 import { resumePacket, packetOut as sendPacketOut } from '../packet-out.ts';
 import { applyFlowMod } from '../tables/flow-mods.ts';
+import { TABLE_INTERNAL } from '../tables/flow-table.ts';
 import { applyGroupMod } from '../tables/groups.ts';
 import { applyMeterMod } from '../tables/meters.ts';
 import { commitBundle, isBundlable } from './commit-bundle.ts';
@@ -188,7 +189,7 @@ const HANDLERS: Handlers = {
   flowAge: () => null,
 
   bundleControl: ({ bundleId, type, flags }, request) => {
-    const { connection, xid } = request;
+    const { connection, xid, bytes } = request;
     if (connection.role === 'secondary') return 'OFPBRC_IS_SECONDARY';
     const { bundles } = connection;
     const done = (error: OfErrorName | null, reply: typeof type): OfErrorName | null => {
@@ -202,7 +203,7 @@ const HANDLERS: Handlers = {
     };
     switch (type) {
       case 'openRequest':
-        return done(bundles.open(bundleId, flags), 'openReply');
+        return done(bundles.open(bundleId, flags, bytes), 'openReply');
       case 'closeRequest':
         return done(bundles.close(bundleId, flags), 'closeReply');
       case 'commitRequest': {
@@ -222,9 +223,14 @@ const HANDLERS: Handlers = {
     if (connection.role === 'secondary') return 'OFPBRC_IS_SECONDARY';
     const inner = decodeMessage(bundled, connection.context);
     if (!inner.ok) return inner.error;
-    if (!isBundlable(inner.message)) return 'OFPBFC_MSG_UNSUP';
+    const { message } = inner;
+    if (!isBundlable(message)) return 'OFPBFC_MSG_UNSUP';
+    // The switch's own table is refused at once, as by the original.
+    if (message.kind === 'flowMod' && message.flowMod.tableId === TABLE_INTERNAL) {
+      return 'OFPBRC_EPERM';
+    }
     return connection.bundles.add(bundleId, flags, {
-      message: inner.message,
+      message,
       bytes: bundled.slice(0, 64),
       xid,
     });

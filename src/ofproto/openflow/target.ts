@@ -59,9 +59,12 @@ export function forbiddenTarget(text: string, bridge: string, runDir: string): s
   const target = active ? parseActive(text, runDir) : parsePassive(text, runDir);
   if (target === undefined || !('path' in target)) return null;
   const within = target.path.startsWith(`${runDir}/`) && !target.path.split('/').includes('..');
-  const allowed = active ? within : target.path === `${runDir}/${bridge}.controller`;
+  const own = `${runDir}/${bridge}.`;
+  const name = target.path.startsWith(own) ? target.path.slice(own.length) : '';
+  const isFree = name !== '' && !name.includes('/') && name !== 'mgmt' && name !== 'snoop';
+  const allowed = active ? within : isFree;
   if (allowed) return null;
   return active
     ? `bridge ${bridge}: Not connecting to socket controller "${text}": only sockets in ${runDir} are permitted`
-    : `bridge ${bridge}: Not adding Unix domain socket controller "${text}": only punix:${runDir}/${bridge}.controller is permitted`;
+    : `bridge ${bridge}: Not adding Unix domain socket controller "${text}": only punix:${runDir}/${bridge}.NAME is permitted`;
 }

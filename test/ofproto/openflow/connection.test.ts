@@ -168,11 +168,11 @@ describe('bundles', () => {
     peer.send(control('openRequest'));
     await added(peer, add({ version: OF14 }));
     await added(peer, add({ version: OF14, command: 'delete' }));
-    await added(peer, add({ version: OF14, tableId: 254 }));
+    await added(peer, add({ version: OF14, actions: [{ kind: 'group', groupId: 99 }] }));
     await peer.barrier();
     peer.send(control('commitRequest'));
     expect(await peer.barrier()).toEqual([
-      'error OFPBRC_EPERM',
+      'error OFPBAC_BAD_OUT_GROUP',
       'error OFPBFC_MSG_FAILED',
       'barrierReply',
     ]);
@@ -198,7 +198,11 @@ describe('bundles', () => {
     await peer.barrier();
     bench.lab.clock.advance(20_000);
     peer.send(control('commitRequest'));
-    expect(await peer.barrier()).toEqual(['error OFPBFC_BAD_ID', 'barrierReply']);
+    expect(await peer.barrier()).toEqual([
+      'error OFPBFC_TIMEOUT',
+      'error OFPBFC_BAD_ID',
+      'barrierReply',
+    ]);
   });
 });
 
