@@ -254,6 +254,10 @@ export type Action =
   | SampleAction
   | { readonly kind: 'note'; readonly data: Uint8Array }
   | { readonly kind: 'exit' }
+  /** Comes back by a recirculation, for tests. */
+  | { readonly kind: 'debugRecirc' }
+  /** Marks the flow as one that a datapath cannot do alone, for tests. */
+  | { readonly kind: 'debugSlow' }
   /** Ends translation: nothing after it happens. */
   | { readonly kind: 'drop' }
   // Instructions

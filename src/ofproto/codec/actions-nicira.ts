@@ -537,6 +537,8 @@ export const NICIRA_FORMS: readonly ActionForm[] = [
   nicira('decTtl', ALL, 21, 16, decTtlIds, longer),
   nicira('note', ALL, 8, 16, struct({ data: restBytes }), longer),
   nicira('exit', ALL, 17, 16, nothing),
+  nicira('debugSlow', ALL, 254, 16, nothing),
+  nicira('debugRecirc', ALL, 255, 16, nothing),
   nicira(
     'finTimeout',
     ALL,

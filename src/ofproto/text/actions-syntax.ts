@@ -499,6 +499,8 @@ const READERS: Readonly<Record<string, Reader>> = {
   sample,
   note,
   exit: plain({ kind: 'exit' }),
+  debug_recirc: plain({ kind: 'debugRecirc' }),
+  debug_slow: plain({ kind: 'debugSlow' }),
   meter: (w) => ({ kind: 'meter', meterId: u32(w) }),
   clear_actions: plain({ kind: 'clearActions' }),
   write_actions: (w, names) => ({ kind: 'writeActions', actions: parseActions(need(w), names) }),

@@ -269,6 +269,8 @@ const FORMATTERS: Formatters = {
   sample,
   note: (a) => `note:${dotted(a.data)}`,
   exit: () => 'exit',
+  debugRecirc: () => 'debug_recirc',
+  debugSlow: () => 'debug_slow',
   drop: () => 'drop',
   meter: (a) => `meter:${a.meterId}`,
   clearActions: () => 'clear_actions',

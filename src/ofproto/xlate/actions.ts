@@ -129,6 +129,8 @@ const TABLE: { readonly [K in ActionKind]: Translate<K> } = {
   // Sampling does nothing while no collector set is configured.
   sample: () => undefined,
   note: () => undefined,
+  debugRecirc: (ctx) => triggerFreeze(ctx),
+  debugSlow: (ctx) => ctx.trace?.markSlow(),
   exit: (ctx) => {
     ctx.exit = true;
   },

@@ -14,6 +14,7 @@ import { runUndoably } from './clone.ts';
 import { MAX_DEPTH, type XlateContext } from './context.ts';
 import { consultHash, flowHash, hashBytes, hashTwoWords, hashUint64 } from './flow-hash.ts';
 import { finishFreezing, triggerFreeze } from './freeze.ts';
+import { isLive } from './output-port.ts';
 import { consult, hasField } from './subfields.ts';
 
 /** Groups that watch groups that watch groups. */
@@ -24,7 +25,7 @@ function isBucketLive(bridge: Bridge, bucket: GroupBucket, depth = 0): boolean {
   if (!hasLiveness(bucket)) return true;
   if (bucket.watchPort !== null) {
     const port = bridge.port(bucket.watchPort);
-    if (port !== null && (port.isUp || port.ofPort === OFPP_LOCAL)) return true;
+    if (port !== null && (isLive(port) || port.ofPort === OFPP_LOCAL)) return true;
   }
   if (bucket.watchGroup !== null) {
     const group = bridge.groups.find(bucket.watchGroup);

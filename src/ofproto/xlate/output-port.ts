@@ -23,6 +23,10 @@ export function outputPort(ctx: XlateContext, port: BridgePort, compared = false
   else ctx.drop('drop_action_of_pipeline', 'output to a port without device, dropping');
 }
 
+/** What is sent through the port arrives: its link is there and nobody set it down. */
+export const isLive = (port: BridgePort): boolean =>
+  port.isUp && (port.config & OFPPC_PORT_DOWN) === 0;
+
 /** False when frames from the port are ignored. */
 export const mayReceive = (port: BridgePort): boolean =>
   (port.config & (OFPPC_NO_RECV | OFPPC_PORT_DOWN)) === 0;

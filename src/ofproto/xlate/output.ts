@@ -19,7 +19,7 @@ import type { XlateContext } from './context.ts';
 import { sendToController } from './controller.ts';
 import { consultHash, flowHash, hashTwoWords } from './flow-hash.ts';
 import { normal } from './normal.ts';
-import { outputPort } from './output-port.ts';
+import { isLive, outputPort } from './output-port.ts';
 import { noteSubfield, readSubfield, writeSubfield } from './subfields.ts';
 
 /** The output action. `maxBytes` counts for the controller only. */
@@ -158,7 +158,7 @@ export function enqueue(ctx: XlateContext, port: OfPort, queue: number): void {
 function chooseMember(ctx: XlateContext, action: Extract<Action, { kind: 'bundle' }>): OfPort {
   const isUp = (port: OfPort): boolean => {
     const found = ctx.bridge.port(port);
-    return port === OFPP_LOCAL || (found?.isUp ?? false);
+    return port === OFPP_LOCAL || (found !== null && isLive(found));
   };
   if (action.algorithm === 'active_backup') return action.members.find(isUp) ?? OFPP_NONE;
   const hash = flowHash(ctx.flow, action.fields, action.basis);

@@ -23,7 +23,27 @@ import {
   translateIn,
   translatePacketOut,
 } from '../../ofproto/xlate/translate.ts';
-import { DP_WORDS, RECIRC_ID } from '../../packet/key.ts';
+import {
+  ARP_SHA,
+  ARP_SHA_THA,
+  ARP_THA,
+  DP_WORDS,
+  ETH_TYPE_PROTO,
+  IPV4_DST,
+  IPV4_SRC,
+  ND_OPTIONS,
+  ND_RESERVED,
+  ND_TARGET,
+  RECIRC_ID,
+  TP,
+} from '../../packet/key.ts';
+import {
+  ETH_TYPE_ARP,
+  ETH_TYPE_IPV4,
+  ETH_TYPE_IPV6,
+  IP_PROTO_ICMP,
+  IP_PROTO_ICMPV6,
+} from '../../packet/protocol.ts';
 import { type Command, CommandError } from '../command.ts';
 import { type Traced, traced } from './trace-arguments.ts';
 
@@ -77,9 +97,42 @@ function traceText(what: Traced, actions: readonly Action[] | null): string {
   out += `Datapath actions: ${formatProgram(translation.program, flow, programNames)}`;
   const failure = translation.dropReason === null ? undefined : FAILURES[translation.dropReason];
   if (failure !== undefined) return `${out}\nTranslation failed (${failure}), packet is dropped.\n`;
+  if (trace.isSlow || isSlow(translation.program, flow)) {
+    out += '\nThis flow is handled by the userspace slow path because it:';
+    out += '\n  - Uses action(s) not supported by datapath.';
+  }
   if (frame !== null) apply(what, frame, translation);
   return out;
 }
+
+/**
+ * Programs that Open vSwitch's datapath needs help with: those that rewrite ARP, ICMP or neighbour discovery. This datapath does them
+ * itself, yet a trace says what readers of the original's expect.
+ */
+function isSlow(program: Int32Array, flow: Uint32Array): boolean {
+  const ethType = flow[ETH_TYPE_PROTO] >>> 16;
+  const proto = (flow[ETH_TYPE_PROTO] >>> 8) & 0xff;
+  const isIcmp =
+    (ethType === ETH_TYPE_IPV4 && proto === IP_PROTO_ICMP) ||
+    (ethType === ETH_TYPE_IPV6 && proto === IP_PROTO_ICMPV6);
+  const slow = new Set<number>(SLOW_WORDS);
+  if (isIcmp) slow.add(TP);
+  if (ethType === ETH_TYPE_ARP) for (const word of ARP_WORDS) slow.add(word);
+  for (let at = 0; at < program.length; at += Math.max(1, program[at] >>> 8)) {
+    if ((program[at] & 255) === Op.SET && slow.has(program[at + 1])) return true;
+  }
+  return false;
+}
+
+const SLOW_WORDS: readonly number[] = [
+  ...[0, 1, 2, 3].map((i) => ND_TARGET + i),
+  ARP_SHA,
+  ARP_SHA_THA,
+  ARP_THA,
+  ND_RESERVED,
+  ND_OPTIONS,
+];
+const ARP_WORDS: readonly number[] = [IPV4_SRC, IPV4_DST, ETH_TYPE_PROTO];
 
 /** Drops that are failures of the translation, not decisions of the tables. */
 const FAILURES: Readonly<Partial<Record<DropReason, string>>> = {
