@@ -525,6 +525,36 @@ describe('MPLS', () => {
   });
 });
 
+describe('the bottom of stack bit', () => {
+  test('is set and cleared in place, and what follows is matched as what it then is', async () => {
+    const bos = fieldByName('mpls_bos')!;
+    const mpls = new MatchBuilder().set(ETH_TYPE_PROTO, 0x88470000, 0xffff0000);
+    const set = (value: bigint): Action => ({ kind: 'setField', field: bos, value, mask: 1n });
+    const labelled = (second: number[]): Uint8Array =>
+      frame(A, B, '-', 0x8847, [...second, ...udp().subarray(14)]);
+    const at14 = () => Buffer.from(lab.sent[0].frame.subarray(14, 22)).toString('hex');
+
+    apply(flow(mpls.build(), [set(1n), out(2)]));
+    expect(lab.deliver(1, labelled([0, 6, 0x46, 64]))).toEqual([2]);
+    expect(at14()).toBe('000647404500001c');
+    apply(flow(mpls.build(), [set(0n), out(3)]));
+    expect(lab.deliver(1, labelled([0, 6, 0x47, 64]))).toEqual([3]);
+    expect(at14()).toBe('000646404500001c');
+
+    apply(
+      flow(mpls.build(), [
+        set(1n),
+        { kind: 'popMpls', ethType: 0x0800 },
+        { kind: 'gotoTable', table: 1 },
+      ]),
+    );
+    apply(flow(UDP_53, [out(4)], { tableId: 1 }));
+    await settle(10);
+    expect(lab.deliver(1, labelled([0, 6, 0x46, 64]))).toEqual([4]);
+    expect(lab.sent[0].frame).toEqual(udp());
+  });
+});
+
 describe('pushed headers', () => {
   const typed = (type: number) =>
     new MatchBuilder().set(ETH_TYPE_PROTO, (type << 16) >>> 0, 0xffff0000).build();

@@ -18,7 +18,7 @@ import {
   VLAN0,
 } from '../../packet/key.ts';
 import type { XlateContext } from './context.ts';
-import { isMpls } from './mpls-flow.ts';
+import { isMpls, MAX_LABELS } from './mpls-flow.ts';
 
 const IPV4 = 0x0800;
 const IPV6 = 0x86dd;
@@ -140,11 +140,31 @@ export function applyWrite(ctx: XlateContext, field: Field, write: FieldWrite): 
       changeType(ctx, write.values[i], m);
       continue;
     }
+    if (field.name === 'mpls_bos') {
+      changeBottom(ctx, write.values[i], m);
+      continue;
+    }
     ctx.willWrite(w, m);
     flow[w] = ((flow[w] & ~m) | write.values[i]) >>> 0;
     // Ports are kept in their 16-bit form.
     if (w === OF_IN_PORT) flow[w] &= 0xffff;
   }
+}
+
+/**
+ * Writes the bottom of stack bit: at once, since it tells whether a label or another header follows, and the entries of
+ * flow and frame would not be compared rightly later.
+ */
+function changeBottom(ctx: XlateContext, value: number, mask: number): void {
+  const { flow, base } = ctx;
+  ctx.commit();
+  ctx.willWrite(MPLS_LSE, mask);
+  if (((flow[MPLS_LSE] ^ value) & mask) === 0) return;
+  ctx.program.set(MPLS_LSE, value, mask);
+  flow[MPLS_LSE] = ((flow[MPLS_LSE] & ~mask) | value) >>> 0;
+  flow.fill(0, MPLS_LSE + 1, MPLS_LSE + MAX_LABELS);
+  base.set(flow.subarray(MPLS_LSE, MPLS_LSE + MAX_LABELS), MPLS_LSE);
+  ctx.reparse = 'behind mpls';
 }
 
 /**
