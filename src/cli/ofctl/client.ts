@@ -2,7 +2,7 @@
  * The client as a whole: finds the command, gives it a shell to work with, and turns what goes wrong into one line and status 1. What it
  * reads and writes comes as arguments.
  */
-import { OF14 } from '../../ofproto/codec/versions.ts';
+import { OF_VERSIONS, OF14 } from '../../ofproto/codec/versions.ts';
 import { OVS_VERSION, PROJECT_NAME, PROJECT_VERSION } from '../../util/version.ts';
 import { UsageError } from '../getopt.ts';
 import type { CommandTable, Shell } from './command.ts';
@@ -79,7 +79,10 @@ function shellOf(world: World, options: OfctlOptions, sessions: Session[]): Shel
       const versions = usual ? options.versions : [version];
       return kept(Session.open(resolveTarget(name, options.runDir, 'mgmt'), versions));
     },
-    snoop: (name) => kept(Session.listen(resolveTarget(name, options.runDir, 'snoop'))),
+    snoop: (name) => {
+      const versions = options.versionsGiven ? options.versions : OF_VERSIONS;
+      return kept(Session.open(resolveTarget(name, options.runDir, 'snoop'), versions));
+    },
     namesToAccept: async (session) =>
       options.names === false ? NO_NAMES : await portNames(session),
     namesToShow: async (session) =>

@@ -103,7 +103,7 @@ export function flowMessage(
 }
 
 /** In 1.0 tables can be named once the switch was told so. */
-export function allowTables(session: Session, mods: readonly FlowMod[]): void {
+function allowTables(session: Session, mods: readonly FlowMod[]): void {
   if (session.version !== OF10 || session.context.flowModTableId) return;
   if (mods.every(({ tableId }) => tableId === OFPTT_ALL || tableId === 0)) return;
   session.send({ kind: 'flowModTableId', enabled: true });

@@ -8,7 +8,7 @@ import { formatActions } from '../../ofproto/text/actions-text.ts';
 import { formatPort } from '../../ofproto/text/field-text.ts';
 import { formatMatch } from '../../ofproto/text/match-text.ts';
 import { keyOf } from '../../packet/extract.ts';
-import { FLOW_WORDS, OF_IN_PORT, PACKET_TYPE, VLAN0 } from '../../packet/key.ts';
+import { FLOW_WORDS, OF_IN_PORT, PACKET_TYPE, VLAN0, VLAN1 } from '../../packet/key.ts';
 import { type FlowTextOptions, hex } from './flow-text.ts';
 
 const REASONS: Readonly<Record<PacketInReason, string>> = {
@@ -37,13 +37,43 @@ function frameText(frame: Uint8Array): string {
   );
   const fields = new MatchFields();
   fields.setWord(PACKET_TYPE, 0, 0xffffffff);
-  fields.setWord(VLAN0, all.word(VLAN0) & VLAN_MASK, VLAN_MASK);
+  const isTagged = (all.word(VLAN0) & VLAN_MASK) !== 0;
+  for (const word of isTagged ? [VLAN0, VLAN1] : [VLAN0]) {
+    fields.setWord(word, all.word(word) & VLAN_MASK, VLAN_MASK);
+  }
   for (const name of SHOWN) {
     const field = namedField(name);
     if (fields.allows(field.prerequisite)) fields.set(field, all.value(field));
   }
-  const tci = (all.word(VLAN0) & VLAN_MASK).toString(16).padStart(4, '0');
-  return formatMatch(fields.build()).replace(/vlan_tci=0x[0-9a-f]+/, `vlan_tci=0x${tci}`);
+  return `${formatMatch(fields.build())}${checksumText(frame, fields)}`;
+}
+
+const TAG_TYPES = [0x8100, 0x88a8];
+const IPV4 = 0x0800;
+const IPV6 = 0x86dd;
+/** By protocol: the name, and where in the header the checksum lies. */
+const CHECKSUMS: Readonly<Record<number, readonly [name: string, offset: number]>> = {
+  1: ['icmp_csum', 2],
+  6: ['tcp_csum', 16],
+  17: ['udp_csum', 6],
+  58: ['icmp6_csum', 2],
+};
+
+/** ` tcp_csum:1f`, as it is in the frame; empty where there is none. */
+function checksumText(frame: Uint8Array, fields: MatchFields): string {
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
+  let at = 12;
+  while (at + 2 <= frame.length && TAG_TYPES.includes(view.getUint16(at))) at += 4;
+  const known = CHECKSUMS[fields.ipProto];
+  const hasPorts = ['tcp', 'udp', 'icmpv4', 'icmpv6'].some((name) =>
+    fields.allows(name as Parameters<MatchFields['allows']>[0]),
+  );
+  if (known === undefined || !hasPorts || at + 3 > frame.length) return '';
+  const type = view.getUint16(at);
+  const header = type === IPV4 ? (frame[at + 2] & 15) * 4 : type === IPV6 ? 40 : 0;
+  const sum = at + 2 + header + known[1];
+  if (header === 0 || sum + 2 > frame.length) return '';
+  return ` ${known[0]}:${view.getUint16(sum).toString(16)}`;
 }
 
 export function packetInText(m: MessageOf<'packetIn'>): string {
@@ -102,7 +132,7 @@ export function updateText(update: Update, names: FlowTextOptions): string {
   const idle = update.idleTimeoutSeconds === 0 ? '' : ` idle_timeout=${update.idleTimeoutSeconds}`;
   const hard = update.hardTimeoutSeconds === 0 ? '' : ` hard_timeout=${update.hardTimeoutSeconds}`;
   const cookie = update.cookie === 0n ? '0' : hex(update.cookie);
-  const match = formatMatch(update.match, { ...names, priority: update.priority });
+  const match = formatMatch(update.match, names);
   const actions =
     update.actions.length === 0 ? '' : ` actions=${formatActions(update.actions, names)}`;
   return ` event=${event} table=${update.tableId}${idle}${hard} cookie=${cookie}${match === '' ? '' : ` ${match}`}${actions}\n`;

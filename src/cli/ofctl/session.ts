@@ -77,13 +77,6 @@ export class Session {
     return session;
   }
 
-  /** Connects to a snoop socket, which greets nobody and asks nothing. */
-  static async listen(target: Target): Promise<Session> {
-    const session = new Session(target, 6);
-    await session.connected();
-    return session;
-  }
-
   private connected(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.socket.once('connect', resolve);
