@@ -11,7 +11,7 @@
 import type { Datapath } from '../datapath/datapath.ts';
 import { FLOW_SLOTS } from '../datapath/datapath.ts';
 import { matchOf, sameMatch } from '../flowtable/match.ts';
-import { DP_WORDS, FLOW_WORDS } from '../packet/key.ts';
+import { CT_NW_SRC, CT_STATE, DP_WORDS, FLOW_WORDS } from '../packet/key.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { FlowCache } from './flow-cache.ts';
 import type { FlowLog } from './flow-log.ts';
@@ -29,8 +29,6 @@ const UKEYS_PER_SLICE = 1024;
 const CHANGE_DELAY_MS = 2;
 /** Idle limit while there are more flows than allowed. */
 const CROWDED_IDLE_MS = 100;
-
-const EXACT = new Uint32Array(FLOW_WORDS).fill(0xffffffff);
 
 export interface RevalidatorDeps {
   readonly datapath: Datapath;
@@ -71,6 +69,7 @@ export class Revalidator {
   /** Shown only: dumps here need no keys (upcall/disable-ufid). */
   dumpsByUfid = true;
   private isPaused = false;
+  private readonly exact = new Uint32Array(FLOW_WORDS);
   private averageFlows = 0;
   private maxFlowsSeen = 0;
   private settings = DEFAULT_REVALIDATOR;
@@ -112,9 +111,13 @@ export class Revalidator {
     this.changed();
   }
 
-  /** What a megaflow of this translation is to match. */
+  /** What a megaflow of this translation is to match. Valid until the next call. */
   maskOf(translation: Translation): Uint32Array {
-    return this.wildcards ? translation.mask : EXACT;
+    if (this.wildcards) return translation.mask;
+    this.exact.set(translation.mask);
+    this.exact.fill(0xffffffff, 0, CT_NW_SRC);
+    this.exact[CT_STATE] = 0xff;
+    return this.exact;
   }
 
   get averageFlowCount(): number {

@@ -186,6 +186,7 @@ function keyOfFlow(view: DatapathView, text: string, prefix: string) {
   }
   const parsed = parseFlow(text, { portNumber: (name) => ports.get(name) });
   if (!parsed.ok) throw failed(`${prefix}(${parsed.error}) (Invalid argument)`);
+  if (parsed.mask[IN_PORT] !== 0xffffffff) throw failed('updating flow table (Invalid argument)');
   const key = new Uint32Array(FLOW_WORDS);
   key.set(parsed.key);
   const mask = new Uint32Array(FLOW_WORDS);
