@@ -30,37 +30,12 @@ import { frame, Lab } from './lab.ts';
 const A = '02:00:00:00:00:0a';
 const B = '02:00:00:00:00:0b';
 /** IPv4, TTL, protocol 17, 10.0.0.1 -> 10.0.0.2, ports 1000 -> 53. */
-const udp = (ttl = 64): Uint8Array =>
-  frame(A, B, '-', 0x0800, [
-    0x45,
-    0,
-    0,
-    28,
-    0,
-    0,
-    0,
-    0,
-    ttl,
-    17,
-    0,
-    0,
-    10,
-    0,
-    0,
-    1,
-    10,
-    0,
-    0,
-    2,
-    0x03,
-    0xe8,
-    0,
-    53,
-    0,
-    8,
-    0,
-    0,
-  ]);
+const udp = (ttl = 64): Uint8Array => {
+  const head = '45 00 001c 0000 0000';
+  const rest = '11 0000 0a000001 0a000002 03e8 0035 0008 0000';
+  const text = `${head} ${ttl.toString(16).padStart(2, '0')} ${rest}`.replaceAll(' ', '');
+  return frame(A, B, '-', 0x0800, [...Buffer.from(text, 'hex')]);
+};
 const IP = new MatchBuilder().set(ETH_TYPE_PROTO, 0x08000000, 0xffff0000).build();
 const UDP = new MatchBuilder().set(ETH_TYPE_PROTO, 0x08001100, 0xffffff00).build();
 const UDP_53 = new MatchBuilder()
