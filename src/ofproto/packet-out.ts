@@ -47,7 +47,7 @@ export function beginPacketOut(
 }
 
 /** Checks a packet-out without sending it, as a bundle does before it commits. */
-export function checkPacketOut(bridge: Bridge, out: PacketOut, version: OfVersion): OfError | null {
+function checkPacketOut(bridge: Bridge, out: PacketOut, version: OfVersion): OfError | null {
   const { inPort } = out;
   const isReserved = inPort > LAST_OF_PORT;
   if (isReserved && inPort !== OFPP_LOCAL && inPort !== OFPP_CONTROLLER && inPort !== OFPP_NONE) {
