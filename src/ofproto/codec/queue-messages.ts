@@ -1,5 +1,5 @@
 /** Queues: statistics, and what is configured, by the message of 1.0 to 1.3 and the multipart of 1.4+. */
-import type { OfPort } from '../../flowtable/of-port.ts';
+import { OFPP_ALL, type OfPort, ofPort } from '../../flowtable/of-port.ts';
 import {
   counter,
   duration,
@@ -17,10 +17,18 @@ import { OF12, OF14 } from './versions.ts';
 import { type Codec, pad, rest, sized, struct, u32 } from './wire.ts';
 import type { Writer } from './writer.ts';
 
-/** A port and a queue of it, null for all. */
+const OFPP_NONE = ofPort(0xffff);
 const BAD_PORT = 'OFPQOFC_BAD_PORT';
+/** OpenFlow 1.0 asks for the queues of all ports with OFPP_ALL, later versions with OFPP_ANY. */
+const portOrAll: Codec<OfPort | null> = {
+  decode(r) {
+    const port = ofPort(r.u16());
+    return port === OFPP_ALL || port === OFPP_NONE ? null : port;
+  },
+  encode: (w, port) => w.u16(port ?? OFPP_ALL),
+};
 const queueRequest = since({
-  1: struct({ port: portOrAny(BAD_PORT), _pad: pad(2), queue: idOrAny }),
+  1: struct({ port: portOrAll, _pad: pad(2), queue: idOrAny }),
   2: struct({ port: portOrAny(BAD_PORT), queue: idOrAny }),
 });
 
