@@ -57,6 +57,8 @@ export class InterfaceEntry {
   status: RunningDevice;
   /** The MTU was asked for by mtu_request: without one, it follows the others again. */
   wasRequested = false;
+  /** Why the last change of the device was refused; empty when it was not. */
+  complaint = '';
   /** MTU that the datapath enforces. */
   datapathMtu: number;
 
@@ -316,7 +318,6 @@ export class Applier {
       this.settleAddresses(entry);
       this.settleMtu(entry);
       for (const running of entry.entries.values()) {
-        running.status = running.netdev.status();
         const { linkUp, adminUp, mac } = running.status;
         entry.bridge.setPortDevice(running.ofPort, mac ?? 0n, portLink(running.status));
         entry.bridge.setPortState(running.ofPort, linkUp !== false && adminUp !== false);
@@ -383,7 +384,7 @@ export class Applier {
       if (mtu !== null && status.mtu !== null && status.mtu !== mtu) {
         this.change(running, () => netdev.setMtu(mtu));
       }
-      const now = netdev.status().mtu;
+      const now = running.status.mtu;
       if (running.portNo !== null && now !== null && now !== running.datapathMtu) {
         running.datapathMtu = now;
         entry.fabric.datapath.setPortMtu(running.portNo, now);
@@ -394,11 +395,15 @@ export class Applier {
 
   /** Changes a device; a refusal is logged once for as long as it stays the same. */
   private change(running: InterfaceEntry, act: () => void): void {
+    let complaint = '';
     try {
       act();
+      running.status = running.netdev.status();
     } catch (failure) {
-      this.deps.deviceLog.warn(`${running.want.name}: ${(failure as Error).message}`);
+      complaint = `${running.want.name}: ${(failure as Error).message}`;
     }
+    if (complaint !== '' && complaint !== running.complaint) this.deps.deviceLog.warn(complaint);
+    running.complaint = complaint;
   }
 }
 

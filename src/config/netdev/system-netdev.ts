@@ -43,6 +43,7 @@ class SystemNetdev implements Netdev {
   private readonly links: Links;
   private readonly initialCarrierChanges: number;
   private last: Link;
+  private readonly driver: Readonly<Record<string, string>>;
 
   constructor(link: Link, spec: PortSpec & { fd: number }, links: Links) {
     this.name = link.name;
@@ -51,6 +52,7 @@ class SystemNetdev implements Netdev {
     this.links = links;
     this.initialCarrierChanges = link.carrierChanges;
     this.last = link;
+    this.driver = { ...driverInfo(link.name) };
   }
 
   current(): boolean {
@@ -64,7 +66,7 @@ class SystemNetdev implements Netdev {
     return {
       ...linkStatus(link),
       linkResets: Math.max(0, carrierChanges - this.initialCarrierChanges),
-      status: { ...driverInfo(link.name) },
+      status: this.driver,
     };
   }
 

@@ -74,12 +74,14 @@ class TapNetdev implements Netdev {
   readonly spec: PortSpec & { fd: number };
   readonly ifindex: number;
   private readonly links: Links;
+  private readonly driver: Readonly<Record<string, string>>;
 
   constructor(name: string, spec: PortSpec & { fd: number }, link: Link | null, links: Links) {
     this.name = name;
     this.ifindex = link?.ifindex ?? 0;
     this.spec = spec;
     this.links = links;
+    this.driver = link === null ? {} : { ...driverInfo(name) };
   }
 
   /** The device in our namespace; undefined when it was moved away. */
@@ -95,7 +97,7 @@ class TapNetdev implements Netdev {
   status(): RunningDevice {
     const link = this.here();
     if (link !== undefined) {
-      return { ...linkStatus(link), linkResets: 0, status: { ...driverInfo(link.name) } };
+      return { ...linkStatus(link), linkResets: 0, status: this.driver };
     }
     return {
       mac: tapAddress(this.spec.fd),
