@@ -1,6 +1,6 @@
 /**
- * What the switch costs when nothing happens, and how it takes many ports at once. The numbers are printed;
- * only the processor time of an idle daemon is held to its promise, since a busy machine does not change it.
+ * What the switch costs when nothing happens, and how it takes many ports at once. The numbers are printed; the
+ * bounds only tell a switch that works from one that polls or hangs.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
