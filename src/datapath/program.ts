@@ -199,6 +199,11 @@ export class ProgramBuilder {
     if (op === Op.CHECK_PKT_LEN && this.words[place + 2] < 0) this.otherwise(place);
     this.words[place] = ((this.n - place) << 8) | op;
   }
+  /** What beginClone() began at `place` turns out to need no copy: it becomes part of what surrounds it. */
+  unwrapClone(place: number): void {
+    this.words.copyWithin(place, place + 1, this.n);
+    this.n--;
+  }
   /** Words from `from` on are taken back: an action that turned out to be empty. */
   truncate(from: number): void {
     this.n = from;

@@ -45,6 +45,8 @@ export interface FrozenState {
   readonly actionSet: readonly Action[];
   readonly segments: readonly FrozenSegment[];
   readonly conntracked: boolean;
+  /** The tunnel that the frame came through does not count any more: a patch port was passed. */
+  readonly tunnelCleared: boolean;
   readonly packetIn: FrozenPacketIn | null;
 }
 
@@ -137,7 +139,7 @@ export class RecircTable {
       this.objectId(state.bridge),
       state.tableId,
       state.cookie,
-      state.conntracked ? 1 : 0,
+      (state.conntracked ? 1 : 0) | (state.tunnelCleared ? 2 : 0),
       state.words.join(),
       state.values.join(),
       state.stack.map((s) => `${s.value}/${s.bits}`).join(),

@@ -100,6 +100,7 @@ const TABLE: { readonly [K in ActionKind]: Translate<K> } = {
   decap: (ctx) => unsupported(ctx, 'decap'),
 
   setTunnel: (ctx, a) => {
+    ctx.written.fill(0xffffffff, TUN_ID, TUN_ID + 2);
     ctx.flow[TUN_ID] = Number(a.id >> 32n);
     ctx.flow[TUN_ID + 1] = Number(a.id & 0xffffffffn);
   },
@@ -141,6 +142,7 @@ const TABLE: { readonly [K in ActionKind]: Translate<K> } = {
     if (id === null) return;
     ctx.commit();
     ctx.program.meter(id);
+    ctx.isLossy = true;
   },
   clearActions: (ctx) => clearActions(ctx),
   writeActions: (ctx, a) => writeActions(ctx, a.actions),

@@ -20,23 +20,12 @@ const IRREVERSIBLE: ReadonlySet<ActionKind> = new Set<ActionKind>([
   'copyTtlOut',
 ]);
 
-/** Headers that a bucket changed and no rewrite brings back. */
-const LOSES_HEADERS: ReadonlySet<ActionKind> = new Set<ActionKind>([
-  'popPbb',
-  'pushPbb',
-  'copyTtlIn',
-  'copyTtlOut',
-]);
-
 /** Runs a bucket's actions so that the frame on the wire can be put right afterwards. */
 export function runUndoably(ctx: XlateContext, actions: readonly Action[]): void {
-  const inner = (): void => {
+  ctx.undoably(() => {
     ctx.steps.actions(ctx, actions, true);
     if (ctx.freezing && ctx.freezeHash === null) finishFreezing(ctx);
-  };
-  if (actions.some((a) => LOSES_HEADERS.has(a.kind))) {
-    ctx.nested(() => ctx.program.beginClone(), inner);
-  } else inner();
+  });
 }
 
 export function cloneActions(ctx: XlateContext, actions: readonly Action[]): void {
@@ -51,7 +40,7 @@ export function cloneActions(ctx: XlateContext, actions: readonly Action[]): voi
   ctx.actionSetHasGroup = false;
   if (actions.some((a) => IRREVERSIBLE.has(a.kind)))
     ctx.nested(() => ctx.program.beginClone(), inner);
-  else inner();
+  else ctx.undoably(inner);
   ctx.exit = false;
   Object.assign(ctx, { stack, stackBytes, actionSet, actionSetHasGroup });
   ctx.restore(saved);

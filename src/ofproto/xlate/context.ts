@@ -68,6 +68,7 @@ export interface Saved {
   readonly tags: readonly number[];
   readonly reparse: Reparse;
   readonly conntracked: boolean;
+  readonly tunnelCleared: boolean;
 }
 
 /** Which headers the program has uncovered that the flow does not know: they take a recirculation to be read. */
@@ -108,6 +109,11 @@ export class XlateContext {
   isInGroup = false;
   reparse: Reparse = 'none';
   conntracked = false;
+  /** The tunnel that the frame came through does not count any more: a patch port was passed. */
+  tunnelCleared = false;
+
+  /** The program has changed the frame in a way that no rewrite undoes, or may drop it. */
+  isLossy = false;
 
   /** Ends the lists of actions under way, inner and outer ones. */
   exit = false;
@@ -179,6 +185,7 @@ export class XlateContext {
       tags: this.vlans.tags,
       reparse: this.reparse,
       conntracked: this.conntracked,
+      tunnelCleared: this.tunnelCleared,
     };
   }
 
@@ -188,6 +195,7 @@ export class XlateContext {
     this.vlans.setTags(saved.tags);
     this.reparse = saved.reparse;
     this.conntracked = saved.conntracked;
+    this.tunnelCleared = saved.tunnelCleared;
   }
 
   /**
@@ -205,6 +213,25 @@ export class XlateContext {
     else this.program.end(place);
     this.base.set(base);
     this.vlans.restoreWire(wire);
+  }
+
+  /**
+   * Runs `inner` for a copy of the frame: a copy in the datapath, too, if it loses headers that no rewrite brings back
+   * (`isLossy`). The caller saves and restores the flow.
+   */
+  undoably(inner: () => void): void {
+    const { isLossy, program } = this;
+    const base = this.base.slice();
+    const wire = this.vlans.saveWire();
+    const place = program.beginClone();
+    this.isLossy = false;
+    inner();
+    if (this.isLossy) {
+      program.end(place);
+      this.base.set(base);
+      this.vlans.restoreWire(wire);
+    } else program.unwrapClone(place);
+    this.isLossy = isLossy;
   }
 
   /** An action is about to write these bits: what is there counts as consulted, since it decides about a rewrite. */

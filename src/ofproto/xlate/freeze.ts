@@ -22,13 +22,20 @@ export function keepRest(ctx: XlateContext, actions: readonly Action[], from: nu
   ctx.frozen.push({ tableId: ctx.tableId, rule: ctx.rule, actions: actions.slice(from) });
 }
 
+/** Whether the pipeline has changed a word of the tunnel: which, with what it left as it was, depends on the whole word. */
+function isSet({ flow, arrived, written, mask }: XlateContext, word: number): boolean {
+  if (written[word] === 0) return false;
+  mask[word] = 0xffffffff;
+  return flow[word] !== arrived[word];
+}
+
 export function stateOf(ctx: XlateContext, packetIn: FrozenPacketIn | null): FrozenState {
-  const { flow, arrived } = ctx;
+  const { flow } = ctx;
   const words: number[] = [];
   const values: number[] = [];
   // Tunnel fields that the pipeline set are not in the frame's key; the others are.
   for (let w = TUN_ID; w < DP_WORDS; w++) {
-    if (flow[w] === arrived[w]) continue;
+    if (ctx.tunnelCleared ? flow[w] === 0 : !isSet(ctx, w)) continue;
     words.push(w);
     values.push(flow[w]);
   }
@@ -45,6 +52,7 @@ export function stateOf(ctx: XlateContext, packetIn: FrozenPacketIn | null): Fro
     values,
     stack: ctx.stack.slice(),
     actionSet: ctx.actionSet.slice(),
+    tunnelCleared: ctx.tunnelCleared,
     segments: packetIn === null || packetIn.pause ? ctx.frozen : [],
     conntracked: ctx.conntracked,
     packetIn,

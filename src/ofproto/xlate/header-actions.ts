@@ -176,6 +176,7 @@ export function copyTtlOut(ctx: XlateContext): void {
   // The IP header behind the only label is not in the flow: the datapath copies, and the label is read again.
   ctx.commit();
   ctx.program.copyTtlOut();
+  ctx.isLossy = true;
   ctx.reparse = 'behind mpls';
 }
 
@@ -185,6 +186,7 @@ export function copyTtlIn(ctx: XlateContext): void {
   const count = lseCount(flow, mask);
   ctx.commit();
   ctx.program.copyTtlIn();
+  ctx.isLossy = true;
   if (count < 2) return;
   mask[MPLS_LSE] |= 0xff;
   mask[MPLS_LSE + 1] |= 0xff;
@@ -199,6 +201,7 @@ export function pushPbb(ctx: XlateContext): void {
   if (before !== 0 || ethTypeOf(flow) === ETH_TYPE_PBB) ctx.mask[PBB_ISID] |= 0xffffff;
   ctx.commit();
   ctx.program.pushPbb(before);
+  ctx.isLossy = true;
   clearL3(flow);
   flow.fill(0, MPLS_LSE, MPLS_LSE + MAX_LABELS);
   flow[ETH_TYPE_PROTO] = (ETH_TYPE_PBB << 16) >>> 0;
@@ -212,5 +215,6 @@ export function popPbb(ctx: XlateContext): void {
   if (ethTypeOf(flow) !== ETH_TYPE_PBB) return;
   ctx.commit();
   ctx.program.popPbb();
+  ctx.isLossy = true;
   ctx.reparse = 'everything';
 }

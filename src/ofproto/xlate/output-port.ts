@@ -3,7 +3,7 @@
  * if the frame had come in there, so that the datapath knows real ports only.
  */
 import { OFPP_UNSET } from '../../flowtable/of-port.ts';
-import { ACTSET_OUTPUT, METADATA, OF_IN_PORT, REG, TUN_ID } from '../../packet/key.ts';
+import { ACTSET_OUTPUT, DP_WORDS, METADATA, OF_IN_PORT, REG, TUN_ID } from '../../packet/key.ts';
 import type { BridgePort } from '../bridge-port.ts';
 import { OFPPC_NO_FWD, OFPPC_NO_RECV, OFPPC_PORT_DOWN } from '../port-flags.ts';
 import { MAX_DEPTH, type XlateContext } from './context.ts';
@@ -11,8 +11,6 @@ import { finishFreezing } from './freeze.ts';
 
 /** reg0..reg15; with the two words of metadata they are private to a bridge. */
 const REG_WORDS = 16;
-/** Words of the tunnel that a frame came through: TUN_ID up to the end of the datapath's words. */
-const TUN_WORDS_END = METADATA - 1;
 
 /** `compared`: the tags wanted were derived from more than one tag, see XlateContext.commit. */
 export function outputPort(ctx: XlateContext, port: BridgePort, compared = false): void {
@@ -58,15 +56,18 @@ function enterPeer(ctx: XlateContext, port: BridgePort): void {
   flow[ACTSET_OUTPUT] = OFPP_UNSET;
   flow.fill(0, METADATA, METADATA + 2);
   flow.fill(0, REG, REG + REG_WORDS);
-  flow.fill(0, TUN_ID, TUN_WORDS_END);
+  flow.fill(0, TUN_ID, DP_WORDS);
+  ctx.tunnelCleared = true;
   const node = ctx.trace?.add('bridge', `bridge("${peer.bridge.name}")`);
   const level = node ? ctx.trace?.enter(node) : undefined;
   ctx.depth++;
   ctx.tableId = 0;
   if (mayReceive(peer)) {
-    ctx.steps.table(ctx, 0, true, true);
-    if (!ctx.freezing) ctx.steps.actionSet(ctx);
-    if (ctx.freezing) finishFreezing(ctx);
+    ctx.undoably(() => {
+      ctx.steps.table(ctx, 0, true, true);
+      if (!ctx.freezing) ctx.steps.actionSet(ctx);
+      if (ctx.freezing) finishFreezing(ctx);
+    });
   }
   ctx.depth--;
   if (level) ctx.trace?.leave(level);

@@ -161,6 +161,7 @@ function changeBottom(ctx: XlateContext, value: number, mask: number): void {
   ctx.willWrite(MPLS_LSE, mask);
   if (((flow[MPLS_LSE] ^ value) & mask) === 0) return;
   ctx.program.set(MPLS_LSE, value, mask);
+  ctx.isLossy = true;
   flow[MPLS_LSE] = ((flow[MPLS_LSE] & ~mask) | value) >>> 0;
   flow.fill(0, MPLS_LSE + 1, MPLS_LSE + MAX_LABELS);
   base.set(flow.subarray(MPLS_LSE, MPLS_LSE + MAX_LABELS), MPLS_LSE);
@@ -177,6 +178,7 @@ function changeType(ctx: XlateContext, value: number, mask: number): void {
   ctx.willWrite(ETH_TYPE_PROTO, mask);
   if (((flow[ETH_TYPE_PROTO] ^ value) & mask) === 0) return;
   ctx.program.set(ETH_TYPE_PROTO, value, mask);
+  ctx.isLossy = true;
   flow[ETH_TYPE_PROTO] = ((flow[ETH_TYPE_PROTO] & ~mask) | value) >>> 0;
   if (mask >>> 16 !== 0) flow.fill(0, MPLS_LSE, PBB_ISID + 1);
   base[ETH_TYPE_PROTO] = flow[ETH_TYPE_PROTO];

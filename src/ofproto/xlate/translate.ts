@@ -22,6 +22,7 @@ import {
   PACKET_TYPE,
   PBB_ISID,
   RECIRC_ID,
+  TUN_ID,
   VLAN_CFI,
   VLAN0,
   VLAN1,
@@ -125,6 +126,7 @@ export function resume(
 ): Translation {
   const pipeline = flow.slice();
   pipeline.fill(0, DP_WORDS);
+  if (state.tunnelCleared) pipeline.fill(0, TUN_ID, DP_WORDS);
   for (let i = 0; i < state.words.length; i++) pipeline[state.words[i]] = state.values[i];
   const inPort = state.bridge.port(pipeline[OF_IN_PORT] as never);
   const ctx = new XlateContext(source, STEPS, pipeline, state.bridge, null, trace, scratch, false);
@@ -137,6 +139,7 @@ export function resume(
   ctx.actionSet = state.actionSet.slice();
   ctx.actionSetHasGroup = state.actionSet.some((a) => a.kind === 'group');
   ctx.conntracked = state.conntracked;
+  ctx.tunnelCleared = state.tunnelCleared;
   const root = trace?.add('bridge', `bridge("${state.bridge.name}")`);
   const outer = root ? trace?.enter(root) : undefined;
   if (trace !== null) noteThaw(trace, state);
