@@ -322,6 +322,7 @@ export class Applier {
         entry.bridge.setPortDevice(running.ofPort, mac ?? 0n, portLink(running.status));
         entry.bridge.setPortState(running.ofPort, linkUp !== false && adminUp !== false);
       }
+      entry.bridge.setMirrors(want.mirrors);
       for (const table of entry.bridge.tables.slice(0, TABLE_COUNT)) {
         table.configure(want.flowTables.get(table.id) ?? DEFAULT_TABLE);
       }

@@ -21,6 +21,7 @@ import {
   text,
 } from './config-value.ts';
 import { flowTableSettings } from './flow-tables.ts';
+import { wantedMirrors } from './mirrors.ts';
 import type {
   ConfigProblem,
   StringMap,
@@ -197,6 +198,7 @@ class Reader {
       protocols: [...row.protocols].sort(),
       controllers: this.find('Controller', row.controller),
       flowTables: this.flowTables(row),
+      mirrors: wantedMirrors(this.db, row, (level, message) => this.problem(level, message)),
       otherConfig: config,
       ports: this.ports(row, datapathType),
     };
@@ -506,6 +508,7 @@ const REPORTED: Readonly<Record<TableName, ReadonlySet<string>>> = {
   ]),
   Controller: new Set(['is_connected', 'role', 'status']),
   Flow_Table: new Set(),
+  Mirror: new Set(['statistics']),
   SSL: new Set(),
 };
 

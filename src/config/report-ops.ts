@@ -65,6 +65,11 @@ interface RunningController {
   readonly status: Readonly<Record<string, string>>;
 }
 
+interface RunningMirror {
+  readonly uuid: string;
+  readonly statistics: Readonly<Record<string, number>>;
+}
+
 export interface RunningRoot {
   /** next_cfg of the wanted state that is in force now; undefined while none is. */
   readonly curCfg?: number;
@@ -86,6 +91,8 @@ export interface RunningState {
   readonly ports?: readonly RunningPort[];
   readonly interfaces: readonly RunningInterface[];
   readonly controllers?: readonly RunningController[];
+  /** When their statistics are due. */
+  readonly mirrors?: readonly RunningMirror[];
 }
 
 /** Builds the transaction that reports `running`; empty when the database says so already. */
@@ -108,6 +115,9 @@ export function reportOperations(db: Database, running: RunningState): Transacti
       datapath_version: bridge.datapathVersion,
       ...(bridge.status === undefined ? {} : { status: map(bridge.status) }),
     });
+  }
+  for (const { uuid, statistics } of running.mirrors ?? []) {
+    update(db, transaction, 'Mirror', uuid, { statistics: counters(statistics) });
   }
   for (const { uuid, isConnected, role, status } of running.controllers ?? []) {
     update(db, transaction, 'Controller', uuid, {

@@ -18,6 +18,7 @@ export function runningState(
   const bridges: RunningBridge[] = [];
   const controllers: NonNullable<RunningState['controllers']>[number][] = [];
   const interfaces: RunningInterface[] = [];
+  const mirrors: NonNullable<RunningState['mirrors']>[number][] = [];
   for (const want of wanted.bridges) {
     const entry = applier.running.get(want.name);
     if (entry === undefined) continue;
@@ -30,13 +31,17 @@ export function runningState(
     for (const { uuid } of want.controllers) {
       controllers.push({ uuid, ...(statuses.get(uuid) ?? NO_CONTROLLER) });
     }
+    for (const { id } of links === null ? [] : want.mirrors) {
+      const { packets = 0, bytes = 0 } = entry.bridge.mirrors.get(id)?.stats ?? {};
+      mirrors.push({ uuid: id, statistics: { tx_packets: packets, tx_bytes: bytes } });
+    }
     for (const iface of want.ports.flatMap((port) => port.interfaces)) {
       if (iface.uuid !== null) {
         interfaces.push(interfaceState(iface, iface.uuid, entry, applier, links));
       }
     }
   }
-  return { root, bridges, interfaces, controllers };
+  return { root, bridges, interfaces, controllers, mirrors };
 }
 
 function interfaceState(

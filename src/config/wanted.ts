@@ -7,6 +7,7 @@
  */
 
 import type { BundleSettings } from '../ofproto/bundle.ts';
+import type { MirrorSettings } from '../ofproto/mirrors.ts';
 import type { FlowTableSettings } from '../ofproto/tables/flow-table.ts';
 import type { Row } from '../ovsdb/schema.ts';
 
@@ -89,6 +90,7 @@ export interface WantedBridge {
   readonly controllers: readonly Row<'Controller'>[];
   /** By table number; others are as they are by default. */
   readonly flowTables: ReadonlyMap<number, FlowTableSettings>;
+  readonly mirrors: readonly MirrorSettings[];
   readonly otherConfig: StringMap;
   /** In the order of their names, the local port among them. */
   readonly ports: readonly WantedPort[];

@@ -13,6 +13,7 @@ import { Bundle, type BundleSettings, DEFAULT_BUNDLE, sameBundleSettings } from 
 import { type BridgeListener, NO_LISTENER, type Origin } from './events.ts';
 import { hashOrder } from './flood-order.ts';
 import { DEFAULT_MAC_AGING_MS, DEFAULT_MAC_ENTRIES, MacTable } from './mac-learning.ts';
+import { type MirrorSettings, Mirrors } from './mirrors.ts';
 import { type FlowMod, type FlowRemovedReason, OFPM_CONTROLLER } from './model.ts';
 import { PortNumbers } from './port-numbers.ts';
 import { Change } from './tables/change.ts';
@@ -86,6 +87,7 @@ export class Bridge {
   readonly tables: FlowTable[] = [];
   readonly groups = new Groups();
   readonly meters: Meters;
+  readonly mirrors: Mirrors;
   /** The rule of misses that go to the controller: never in a table. */
   readonly missRule: Rule;
   listener: BridgeListener = NO_LISTENER;
@@ -124,6 +126,7 @@ export class Bridge {
     this.macs = new MacTable<Bundle>(clock);
     this.numbers = new PortNumbers(clock);
     this.meters = new Meters(meterHost);
+    this.mirrors = new Mirrors(name);
     for (let t = 0; t < TABLE_COUNT; t++) this.tables.push(new FlowTable(t));
     this.missRule = new Rule(
       {
@@ -418,9 +421,17 @@ export class Bridge {
     const bundle = this.bundleMap.get(name);
     if (!bundle) return;
     this.bundleMap.delete(name);
+    this.mirrors.forget(name);
     this.macs.flushOwner(bundle, true);
     for (const port of bundle.members) port.bundle = null;
     bundle.members = [];
+    this.changed();
+  }
+
+  /** The mirrors wanted from now on. What was learned while others were there may be wrong, so it goes. */
+  setMirrors(wanted: readonly MirrorSettings[]): void {
+    if (!this.mirrors.configure(wanted)) return;
+    this.macs.flush(false);
     this.changed();
   }
 

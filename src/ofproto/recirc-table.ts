@@ -47,6 +47,8 @@ export interface FrozenState {
   readonly conntracked: boolean;
   /** The tunnel that the frame came through does not count any more: a patch port was passed. */
   readonly tunnelCleared: boolean;
+  /** Mirror destinations that have had the frame. */
+  readonly mirrored: readonly string[];
   readonly packetIn: FrozenPacketIn | null;
 }
 
@@ -140,6 +142,7 @@ export class RecircTable {
       state.tableId,
       state.cookie,
       (state.conntracked ? 1 : 0) | (state.tunnelCleared ? 2 : 0),
+      JSON.stringify(state.mirrored),
       state.words.join(),
       state.values.join(),
       state.stack.map((s) => `${s.value}/${s.bits}`).join(),

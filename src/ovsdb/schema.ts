@@ -133,6 +133,17 @@ export const SCHEMA = {
     groups: set('string'),
     prefixes: set('string'),
   },
+  Mirror: {
+    name: atom('string'),
+    select_all: atom('boolean'),
+    select_src_port: set('uuid'),
+    select_dst_port: set('uuid'),
+    select_vlan: set('integer'),
+    output_port: optional('uuid'),
+    output_vlan: optional('integer'),
+    snaplen: optional('integer'),
+    statistics: counters,
+  },
   SSL: {
     private_key: atom('string'),
     certificate: atom('string'),

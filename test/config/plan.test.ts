@@ -55,6 +55,7 @@ const bridge = (name: string, ports: WantedPort[], more: Partial<WantedBridge> =
     protocols: [],
     controllers: [],
     flowTables: new Map(),
+    mirrors: [],
     otherConfig: {},
     ports,
     ...more,

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { sameWords } from '../../src/datapath/program.ts';
 import type { BundlePorts } from '../../src/ofproto/bridge.ts';
+import type { MirrorSettings } from '../../src/ofproto/mirrors.ts';
 import { DEFAULT_SWITCH } from '../../src/ofproto/switch.ts';
 import { VLAN_MODES } from '../../src/ofproto/vlan.ts';
 import { translate } from '../../src/ofproto/xlate/translate.ts';
@@ -45,6 +46,7 @@ function randomFrame(next: Next): Uint8Array {
 
 async function randomLab(next: Next): Promise<Lab> {
   const lab = new Lab();
+  const mirrors: MirrorSettings[] = [];
   lab.switch.configure({ ...DEFAULT_SWITCH, vlanLimit: 1 + next(2) });
   const one = lab.bridge('br1');
   const two = lab.bridge('br2');
@@ -54,6 +56,20 @@ async function randomLab(next: Next): Promise<Lab> {
   lab.patch(two, 'to1', 'to2');
   if (next(2))
     one.setBundle('to2', { ports: [one.portNamed('to2')!.ofPort], ...randomBundle(next) });
+  const port = () => `p${1 + next(4)}`;
+  for (let i = next(3); i > 0; i--) {
+    mirrors.push({
+      id: `m${i}`,
+      name: `m${i}`,
+      selectAll: next(2) === 0,
+      sources: [port(), 'to2'],
+      destinations: [port()],
+      vlans: next(2) ? [] : [VIDS[next(4)], VIDS[next(4)]],
+      output: next(2) ? { port: port() } : { vlan: VIDS[1 + next(3)] },
+      snaplen: next(2) ? null : 64,
+    });
+  }
+  one.setMirrors(mirrors);
   return lab;
 }
 

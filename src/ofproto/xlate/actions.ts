@@ -32,6 +32,7 @@ import {
   setTtl,
 } from './header-actions.ts';
 import { learn } from './learn.ts';
+import { mirrorFrame } from './mirror.ts';
 import { normal } from './normal.ts';
 import { bundle, enqueue, output, outputReg, outputTrunc } from './output.ts';
 import { setIpWord, setTpWords, setWord } from './set-word.ts';
@@ -216,4 +217,5 @@ export const STEPS: XlateSteps = {
   table: translateTable,
   actionSet: executeActionSet,
   pause: pauseForController,
+  mirror: mirrorFrame,
 };

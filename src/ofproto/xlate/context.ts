@@ -14,6 +14,8 @@ import type { Rule } from '../../flowtable/rule.ts';
 import { ACTSET_OUTPUT, FLOW_WORDS, OF_IN_PORT } from '../../packet/key.ts';
 import type { Bridge } from '../bridge.ts';
 import type { BridgePort } from '../bridge-port.ts';
+import type { Bundle } from '../bundle.ts';
+import type { Mirror } from '../mirrors.ts';
 import type { FrozenSegment, FrozenState, StackEntry } from '../recirc-table.ts';
 import { commit } from './commit.ts';
 import type { Effect } from './effect.ts';
@@ -48,6 +50,8 @@ export interface XlateSteps {
   table(ctx: XlateContext, table: number, mayPacketIn: boolean, honorMiss: boolean): void;
   actionSet(ctx: XlateContext): void;
   pause(ctx: XlateContext, action: ActionOf<'controller'>): void;
+  /** Copies the frame, that passes the bundle, to mirrors that have not had it. */
+  mirror(ctx: XlateContext, bundle: Bundle, mirrors: readonly Mirror[]): void;
 }
 
 /**
@@ -114,6 +118,10 @@ export class XlateContext {
 
   /** The program has changed the frame in a way that no rewrite undoes, or may drop it. */
   isLossy = false;
+  /** Mirror destinations that the frame was sent to (Mirror.destination). */
+  mirrored: readonly string[] = [];
+  /** Bytes that outputs send, while the frame goes to a mirror; 0 for all. */
+  snaplen = 0;
 
   /** Ends the lists of actions under way, inner and outer ones. */
   exit = false;
@@ -171,6 +179,7 @@ export class XlateContext {
   /** Sends the frame as it is wanted out of a real port. */
   outputTo(port: number, compared = false): void {
     this.commit(compared);
+    if (this.snaplen > 0) this.program.trunc(this.snaplen);
     this.program.output(port);
     this.checkSize();
   }

@@ -7,6 +7,7 @@ import type { Rule } from '../../flowtable/rule.ts';
 import type { Bridge } from '../bridge.ts';
 import type { BridgePort } from '../bridge-port.ts';
 import type { Bundle } from '../bundle.ts';
+import type { Mirror } from '../mirrors.ts';
 import type { FlowMod } from '../model.ts';
 import type { FlowTable } from '../tables/flow-table.ts';
 import type { Group, GroupBucket } from '../tables/group.ts';
@@ -42,6 +43,8 @@ export type Effect =
       readonly idleSeconds: number;
       readonly hardSeconds: number;
     }
+  /** A mirror got a copy. */
+  | { readonly kind: 'creditMirror'; readonly mirror: Mirror }
   /** Traffic passed from one patch port to its peer. */
   | { readonly kind: 'creditPatch'; readonly from: BridgePort; readonly to: BridgePort };
 
@@ -82,6 +85,10 @@ export function applyEffects(
       }
       case 'finTimeout':
         if ((tcpFlags & TCP_FIN_OR_RST) !== 0) shorten(effect.rule, effect);
+        break;
+      case 'creditMirror':
+        effect.mirror.stats.packets += packets;
+        effect.mirror.stats.bytes += bytes;
         break;
       case 'creditPatch':
         effect.from.stats.txPackets += packets;

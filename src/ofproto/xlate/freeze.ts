@@ -55,6 +55,7 @@ export function stateOf(ctx: XlateContext, packetIn: FrozenPacketIn | null): Fro
     tunnelCleared: ctx.tunnelCleared,
     segments: packetIn === null || packetIn.pause ? ctx.frozen : [],
     conntracked: ctx.conntracked,
+    mirrored: ctx.mirrored,
     packetIn,
   };
 }

@@ -13,23 +13,13 @@ import {
   IPV4_DST,
   IPV4_SRC,
   OF_IN_PORT,
-  VLAN_CFI,
 } from '../../packet/key.ts';
 import { Bundle, DEFAULT_BUNDLE } from '../bundle.ts';
 import { formatMac, isMulticastMac, macFromHalves } from '../mac-learning.ts';
 import { OFPPC_NO_FLOOD } from '../port-flags.ts';
-import {
-  carries,
-  inputVlans,
-  outputTags,
-  PCP_MASK,
-  refusal,
-  VID_MASK,
-  type Vlans,
-  vidOf,
-} from '../vlan.ts';
+import { carries, refusal, type Vlans, vidOf } from '../vlan.ts';
 import type { XlateContext } from './context.ts';
-import { outputPort } from './output-port.ts';
+import { consultVlans, outerTag, outputBundle, vlansIn } from './output-bundle.ts';
 import { isReservedAddress } from './reserved-address.ts';
 
 const ETH_TYPE_ARP = 0x0806;
@@ -41,9 +31,7 @@ const NOWHERE = new Bundle('OFPP_NONE', DEFAULT_BUNDLE);
 export function normal(ctx: XlateContext): void {
   const { flow, mask } = ctx;
   mask[ETH_DST] = mask[ETH_DST_SRC] = mask[ETH_SRC] = 0xffffffff;
-  ctx.vlans.consult(0, VID_MASK | VLAN_CFI);
-  // Where a second tag is told apart, ports carry, expose and drop frames by it in many ways.
-  ctx.vlans.consult(1, 0xffffffff);
+  consultVlans(ctx);
 
   // As actions left it: a changed in_port is honoured.
   const { bridge } = ctx;
@@ -54,18 +42,13 @@ export function normal(ctx: XlateContext): void {
     ctx.drop('drop_port_receive_disabled', 'no input bundle, dropping');
     return;
   }
-  const tag0 = ctx.vlans.tags.length > 0 ? ctx.vlans.tags[0] : 0;
-  const tag1 = ctx.vlans.tags.length > 1 ? ctx.vlans.tags[1] : 0;
-  // A priority tag is a tag or none by its PCP alone; see outputTags.
-  if (tag0 !== 0 && vidOf(tag0) === 0) ctx.vlans.consult(0, PCP_MASK);
-
-  const refused = refusal(bundle.vlan, bundle.name, tag0);
+  const refused = refusal(bundle.vlan, bundle.name, outerTag(ctx));
   if (refused !== null) {
     ctx.trace?.add('error', refused);
     ctx.drop('drop_vlan_ingress', 'disallowed VLAN VID for this input port, dropping');
     return;
   }
-  const vlans = inputVlans(bundle.vlan, tag0, tag1);
+  const vlans = vlansIn(ctx, bundle);
   const vlan = vidOf(vlans.outer);
 
   const source = macFromHalves(
@@ -98,10 +81,15 @@ export function normal(ctx: XlateContext): void {
   if (entry === null) {
     ctx.trace?.add('detail', 'no learned MAC for destination, flooding');
     for (const other of bridge.bundles()) {
-      if (other === bundle || !mayFlood(other)) continue;
-      if (carries(other.vlan, vlans)) outputBundle(ctx, bundle, other, vlans);
+      if (other === bundle || !mayFlood(other) || bridge.mirrors.isOutput(other)) continue;
+      if (carries(other.vlan, vlans)) forward(ctx, bundle, other, vlans);
       if (ctx.error !== null) return;
     }
+    return;
+  }
+  if (bridge.mirrors.isOutput(entry.owner)) {
+    // Only a static entry can lead there.
+    ctx.drop('drop_action_of_pipeline', 'learned port is a mirror port, dropping');
     return;
   }
   if (entry.owner === bundle) {
@@ -109,33 +97,19 @@ export function normal(ctx: XlateContext): void {
     return;
   }
   ctx.trace?.add('detail', 'forwarding to learned port');
-  outputBundle(ctx, bundle, entry.owner, vlans);
+  forward(ctx, bundle, entry.owner, vlans);
 }
 
 /** No member has flooding disabled by a port-mod. */
 const mayFlood = (bundle: Bundle): boolean =>
   bundle.members.every((m) => (m.config & OFPPC_NO_FLOOD) === 0);
 
-function outputBundle(ctx: XlateContext, from: Bundle, to: Bundle, vlans: Vlans): void {
+function forward(ctx: XlateContext, from: Bundle, to: Bundle, vlans: Vlans): void {
   if (from.settings.protected && to.settings.protected) {
     ctx.drop('drop_action_of_pipeline', 'output between protected ports, dropping');
     return;
   }
-  const member = to.activeMember();
-  if (member === null) {
-    const reason = to.isBond ? 'datapath_drop_invalid_bond' : 'drop_action_of_pipeline';
-    ctx.drop(reason, 'no enabled port in the output bundle, dropping');
-    return;
-  }
-  const pcp = ctx.vlans.tags.length > 0 ? ctx.vlans.tags[0] & PCP_MASK : 0;
-  const before = ctx.vlans.tags;
-  const tags = outputTags(to.vlan, vlans, pcp);
-  // A priority tag takes its PCP from the tag that came in.
-  const exactly = to.vlan.priorityTags !== 'no';
-  if (exactly) ctx.vlans.consult(0, PCP_MASK);
-  ctx.vlans.setTags(tags);
-  outputPort(ctx, member, exactly);
-  ctx.vlans.setTags(before);
+  outputBundle(ctx, to, vlans);
 }
 
 /** A gratuitous ARP is a broadcast reply, or a broadcast request for the sender's own address (RFC 5227, 3). */

@@ -5,6 +5,8 @@
 import { OFPP_UNSET } from '../../flowtable/of-port.ts';
 import { ACTSET_OUTPUT, DP_WORDS, METADATA, OF_IN_PORT, REG, TUN_ID } from '../../packet/key.ts';
 import type { BridgePort } from '../bridge-port.ts';
+import type { Bundle } from '../bundle.ts';
+import type { Mirror } from '../mirrors.ts';
 import { OFPPC_NO_FWD, OFPPC_NO_RECV, OFPPC_PORT_DOWN } from '../port-flags.ts';
 import { MAX_DEPTH, type XlateContext } from './context.ts';
 import { finishFreezing } from './freeze.ts';
@@ -16,9 +18,29 @@ const REG_WORDS = 16;
 export function outputPort(ctx: XlateContext, port: BridgePort, compared = false): void {
   if ((port.config & (OFPPC_NO_FWD | OFPPC_PORT_DOWN)) !== 0) {
     ctx.drop('drop_action_forwarding_disabled', 'OFPPC_NO_FWD set, skipping output');
-  } else if (port.portNo !== null) ctx.outputTo(port.portNo, compared);
-  else if (port.patchPeer !== null) enterPeer(ctx, port);
-  else ctx.drop('drop_action_of_pipeline', 'output to a port without device, dropping');
+  } else if (port.portNo !== null || port.patchPeer !== null) {
+    if (port.portNo !== null) ctx.outputTo(port.portNo, compared);
+    else enterPeer(ctx, port);
+    mirrorLeaving(ctx, port);
+  } else ctx.drop('drop_action_of_pipeline', 'output to a port without device, dropping');
+}
+
+/** Copies a frame that came in to the mirrors of its port. */
+export function mirrorArriving(ctx: XlateContext): void {
+  const { mirrors } = ctx.bridge;
+  const bundle = mirrors.isEmpty ? null : ctx.inPort?.bundle;
+  if (bundle && !mirrors.isOutput(bundle)) copyTo(ctx, bundle, mirrors.ofSource(bundle));
+}
+
+/** Copies a frame that went out through a port to the mirrors of that. */
+function mirrorLeaving(ctx: XlateContext, { bundle }: BridgePort): void {
+  if (bundle !== null) copyTo(ctx, bundle, ctx.bridge.mirrors.ofDestination(bundle));
+}
+
+function copyTo(ctx: XlateContext, bundle: Bundle, mirrors: readonly Mirror[]): void {
+  if (mirrors.some((m) => !ctx.mirrored.includes(m.destination))) {
+    ctx.steps.mirror(ctx, bundle, mirrors);
+  }
 }
 
 /** What is sent through the port arrives: its link is there and nobody set it down. */
@@ -64,6 +86,7 @@ function enterPeer(ctx: XlateContext, port: BridgePort): void {
   ctx.tableId = 0;
   if (mayReceive(peer)) {
     ctx.undoably(() => {
+      mirrorArriving(ctx);
       ctx.steps.table(ctx, 0, true, true);
       if (!ctx.freezing) ctx.steps.actionSet(ctx);
       if (ctx.freezing) finishFreezing(ctx);

@@ -47,7 +47,8 @@ export function translateTable(
     ctx.rule = rule;
     ctx.cookie = rule.cookie;
     ctx.effects.push({ kind: 'creditRule', rule });
-    ctx.steps.actions(ctx, rule.actions, false);
+    if (ctx.bridge.mirrors.isOutput(ctx.inPort?.bundle ?? null)) refuseReserved(ctx);
+    else ctx.steps.actions(ctx, rule.actions, false);
     // The first rule of all stays: the action set is executed in its name.
     if (callerRule !== null || ctx.isPacketOut) {
       ctx.rule = callerRule;
@@ -57,6 +58,14 @@ export function translateTable(
     if (level) ctx.trace?.leave(level);
   }
   ctx.tableId = tableId;
+}
+
+/** A port that mirrors send to takes nothing in. */
+function refuseReserved(ctx: XlateContext): void {
+  const port = ctx.inPort?.name;
+  const why = `dropping packet received on port ${port}, which is reserved exclusively for mirroring`;
+  ctx.trace?.add('error', why);
+  ctx.drop('drop_port_receive_disabled');
 }
 
 /** The rule that takes the flow; null when it is dropped. Moves ctx.tableId on where misses continue. */

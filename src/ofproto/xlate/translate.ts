@@ -35,7 +35,7 @@ import { STEPS } from './actions.ts';
 import { XlateContext, XlateScratch, type XlateSource } from './context.ts';
 import type { Effect } from './effect.ts';
 import { finishFreezing } from './freeze.ts';
-import { mayReceive } from './output-port.ts';
+import { mayReceive, mirrorArriving } from './output-port.ts';
 import type { Trace } from './trace.ts';
 
 export interface Translation {
@@ -88,6 +88,7 @@ export function translateIn(
   const node = trace?.add('bridge', `bridge("${bridge.name}")`);
   const level = node ? trace?.enter(node) : undefined;
   if (port === null || mayReceive(port)) {
+    mirrorArriving(ctx);
     STEPS.table(ctx, 0, true, true);
     end(ctx);
   } else ctx.drop('drop_port_receive_disabled');
@@ -110,6 +111,7 @@ export function translatePacketOut(
   if (inPort === null) ctx.flow[OF_IN_PORT] = inNumber;
   const node = trace?.add('bridge', `bridge("${bridge.name}")`);
   const level = node ? trace?.enter(node) : undefined;
+  mirrorArriving(ctx);
   STEPS.actions(ctx, actions, false);
   end(ctx);
   if (level) trace?.leave(level);
@@ -140,6 +142,7 @@ export function resume(
   ctx.actionSetHasGroup = state.actionSet.some((a) => a.kind === 'group');
   ctx.conntracked = state.conntracked;
   ctx.tunnelCleared = state.tunnelCleared;
+  ctx.mirrored = state.mirrored;
   const root = trace?.add('bridge', `bridge("${state.bridge.name}")`);
   const outer = root ? trace?.enter(root) : undefined;
   if (trace !== null) noteThaw(trace, state);
