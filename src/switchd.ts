@@ -23,6 +23,7 @@ import type { Datapath } from './datapath/datapath.ts';
 import { DATAPATH_EVENTS, DROP_REASONS } from './datapath/drop-reason.ts';
 import { InlineDatapath } from './datapath/inline-datapath.ts';
 import { WorkerDatapath } from './datapath/worker-datapath.ts';
+import { MAC_EVENTS } from './ofproto/mac-learning.ts';
 import { OpenflowBridge } from './ofproto/openflow/openflow-bridge.ts';
 import { Switch } from './ofproto/switch.ts';
 import { OvsdbClient } from './ovsdb/client.ts';
@@ -132,6 +133,8 @@ export async function startSwitch(
   for (const name of [...DROP_REASONS, ...DATAPATH_EVENTS]) {
     coverage.counterFrom(name, () => datapaths.reduce((sum, dp) => sum + dp.counter(name), 0));
   }
+
+  for (const name of MAC_EVENTS) coverage.counter(name);
 
   // Configuration.
   const links = new Links(vlog.module('netdev_linux'));

@@ -105,6 +105,7 @@ export class BridgeEntry implements RunningBridgeView {
       views.set(name, {
         identity: interfaceIdentity(entry.want),
         current: entry.netdev.current(),
+        ofPort: entry.ofPort,
       });
     }
     return views;

@@ -35,6 +35,8 @@ export interface RunningInterfaceView {
   readonly identity: string;
   /** False when the device behind it is gone or replaced. */
   readonly current: boolean;
+  /** OpenFlow number that it has. */
+  readonly ofPort: number;
 }
 
 export interface RunningBundleView {
@@ -42,9 +44,9 @@ export interface RunningBundleView {
   readonly members: readonly string[];
 }
 
-/** Two interfaces with the same identity need no reopening. */
+/** Two interfaces with the same identity have the same device. */
 export function interfaceIdentity(want: WantedInterface): string {
-  return JSON.stringify([want.type, want.ofportRequest, Object.entries(want.options).sort()]);
+  return JSON.stringify([want.type, Object.entries(want.options).sort()]);
 }
 
 /** Two bridges with the same identity are configured alike. */
@@ -68,12 +70,15 @@ export function plan(
   running: ReadonlyMap<string, RunningBridgeView>,
 ): Step[] {
   const wantedByName = new Map(wanted.map((bridge) => [bridge.name, bridge]));
+  const keptOf = new Map<string, ReadonlySet<string>>();
   const removals: Step[] = [];
   const additions: Step[] = [];
   for (const [name, bridge] of running) {
     const want = wantedByName.get(name);
     const keeps = want !== undefined && sameDatapath(want.datapathType, bridge.datapathType);
-    planRemovals(name, bridge, keeps ? want : null, removals);
+    const kept = keeps ? keptInterfaces(want, bridge) : NONE;
+    keptOf.set(name, kept);
+    planRemovals(name, bridge, keeps ? want : null, kept, removals);
     if (!keeps) removals.push({ kind: 'remove-bridge', name });
   }
   for (const want of wanted) {
@@ -84,7 +89,7 @@ export function plan(
     else if (kept.settings !== bridgeIdentity(want)) {
       additions.push({ kind: 'configure-bridge', want });
     }
-    planAdditions(want, kept, additions);
+    planAdditions(want, kept, keptOf.get(want.name) ?? NONE, additions);
   }
   return [...removals, ...additions];
 }
@@ -93,20 +98,14 @@ function planRemovals(
   name: string,
   bridge: RunningBridgeView,
   want: WantedBridge | null,
+  kept: ReadonlySet<string>,
   steps: Step[],
 ): void {
-  const interfaces = new Map(
-    (want?.ports ?? []).flatMap((port) => port.interfaces.map((iface) => [iface.name, iface])),
-  );
-  for (const [ifaceName, view] of bridge.interfaces) {
-    const iface = interfaces.get(ifaceName);
-    if (iface !== undefined && keeps(iface, view)) continue;
-    steps.push({
-      kind: 'remove-interface',
-      bridge: name,
-      name: ifaceName,
-      forget: iface === undefined,
-    });
+  const names = new Set((want?.ports ?? []).flatMap((p) => p.interfaces.map((i) => i.name)));
+  for (const iface of bridge.interfaces.keys()) {
+    if (kept.has(iface)) continue;
+    const forget = !names.has(iface);
+    steps.push({ kind: 'remove-interface', bridge: name, name: iface, forget });
   }
   const ports = new Set((want?.ports ?? []).map((port) => port.name));
   for (const bundle of bridge.bundles.keys()) {
@@ -114,16 +113,24 @@ function planRemovals(
   }
 }
 
-function planAdditions(want: WantedBridge, kept: RunningBridgeView | null, steps: Step[]): void {
-  for (const port of want.ports) {
-    let isStale = false;
-    for (const iface of port.interfaces) {
-      const view = kept?.interfaces.get(iface.name);
-      if (iface.error !== null || (view !== undefined && keeps(iface, view))) continue;
+function planAdditions(
+  want: WantedBridge,
+  running: RunningBridgeView | null,
+  kept: ReadonlySet<string>,
+  steps: Step[],
+): void {
+  const missing = (iface: WantedInterface) => iface.error === null && !kept.has(iface.name);
+  const added = want.ports.flatMap((port) => port.interfaces.filter(missing));
+  // Who asks for a number comes first, so that nobody else happens to get it.
+  for (const asks of [true, false]) {
+    for (const iface of added) {
+      if ((iface.ofportRequest !== null) !== asks) continue;
       steps.push({ kind: 'add-interface', bridge: want.name, want: iface });
-      isStale = true;
     }
-    const bundle = kept?.bundles.get(port.name);
+  }
+  for (const port of want.ports) {
+    const isStale = port.interfaces.some(missing);
+    const bundle = running?.bundles.get(port.name);
     const members = port.interfaces.filter((iface) => iface.error === null).map((i) => i.name);
     const isSame =
       bundle !== undefined &&
@@ -134,5 +141,32 @@ function planAdditions(want: WantedBridge, kept: RunningBridgeView | null, steps
   }
 }
 
-const keeps = (want: WantedInterface, view: RunningInterfaceView): boolean =>
-  want.error === null && view.current && view.identity === interfaceIdentity(want);
+const NONE: ReadonlySet<string> = new Set();
+
+/**
+ * Names of the interfaces that stay as they are. One that asks for another number than it has does not, nor does who
+ * holds that number without having asked for it; if that one asked for it, both stay (ofport_request in ovs-vswitchd.conf.db(5)).
+ */
+function keptInterfaces(want: WantedBridge, bridge: RunningBridgeView): Set<string> {
+  const wanted = new Map(
+    want.ports.flatMap((port) => port.interfaces).map((iface) => [iface.name, iface]),
+  );
+  const kept = new Set<string>();
+  const holders = new Map<number, string>();
+  for (const [name, view] of bridge.interfaces) {
+    const iface = wanted.get(name);
+    if (iface === undefined || iface.error !== null || !view.current) continue;
+    if (view.identity !== interfaceIdentity(iface)) continue;
+    kept.add(name);
+    holders.set(view.ofPort, name);
+  }
+  for (const name of [...kept]) {
+    const number = wanted.get(name)?.ofportRequest ?? null;
+    if (number === null || bridge.interfaces.get(name)?.ofPort === number) continue;
+    const holder = holders.get(number);
+    if (holder !== undefined && wanted.get(holder)?.ofportRequest === number) continue;
+    kept.delete(name);
+    if (holder !== undefined) kept.delete(holder);
+  }
+  return kept;
+}

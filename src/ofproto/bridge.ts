@@ -12,7 +12,12 @@ import { type BridgePort, NO_LINK, type PortLink } from './bridge-port.ts';
 import { Bundle, type BundleSettings, DEFAULT_BUNDLE, sameBundleSettings } from './bundle.ts';
 import { type BridgeListener, NO_LISTENER, type Origin } from './events.ts';
 import { hashOrder } from './flood-order.ts';
-import { DEFAULT_MAC_AGING_MS, DEFAULT_MAC_ENTRIES, MacTable } from './mac-learning.ts';
+import {
+  DEFAULT_MAC_AGING_MS,
+  DEFAULT_MAC_ENTRIES,
+  type MacEntry,
+  MacTable,
+} from './mac-learning.ts';
 import { type MirrorSettings, Mirrors } from './mirrors.ts';
 import { type FlowMod, type FlowRemovedReason, OFPM_CONTROLLER } from './model.ts';
 import { PortNumbers } from './port-numbers.ts';
@@ -78,6 +83,20 @@ const MISS_ACTION: Action = {
   pause: false,
 };
 
+/** What a bridge needs of the switch that it belongs to. */
+export interface BridgeHost {
+  readonly meters: MeterHost;
+  /**
+   * Called after each change that may alter how frames are forwarded; with `tables` when ports and settings are what
+   * they were.
+   */
+  changed(what?: 'tables'): void;
+  /** Counts a coverage event. */
+  count(event: string): void;
+  /** The port that a learned address was behind is gone from a bridge. */
+  macGone(from: Bridge, mac: number, vlan: number): void;
+}
+
 export class Bridge {
   readonly name: string;
   /** Which name dumps show the bridge under; system and netdev are one datapath. */
@@ -95,7 +114,7 @@ export class Bridge {
   settings: BridgeSettings = DEFAULT_BRIDGE;
   private floodVlans = VlanSet.of([]);
   readonly clock: Clock;
-  private readonly changed: (what?: 'tables') => void;
+  private readonly host: BridgeHost;
   private hasControllers = false;
   private flooding: readonly BridgePort[] | null = null;
   private failOpenRule: Rule | null = null;
@@ -108,24 +127,14 @@ export class Bridge {
   private readonly portNames = new Map<string, BridgePort>();
   private readonly bundleMap = new Map<string, Bundle>();
 
-  /**
-   * `changed` is called after each change that may alter how frames are forwarded; with `tables` when ports and
-   * settings are what they were.
-   */
-  constructor(
-    name: string,
-    datapathType: DatapathType,
-    clock: Clock,
-    changed: (what?: 'tables') => void,
-    meterHost: MeterHost,
-  ) {
+  constructor(name: string, datapathType: DatapathType, clock: Clock, host: BridgeHost) {
     this.name = name;
     this.datapathType = datapathType;
     this.clock = clock;
-    this.changed = changed;
-    this.macs = new MacTable<Bundle>(clock);
+    this.host = host;
+    this.macs = new MacTable<Bundle>(clock, (event) => host.count(event));
     this.numbers = new PortNumbers(clock);
-    this.meters = new Meters(meterHost);
+    this.meters = new Meters(host.meters);
     this.mirrors = new Mirrors(name);
     for (let t = 0; t < TABLE_COUNT; t++) this.tables.push(new FlowTable(t));
     this.missRule = new Rule(
@@ -215,6 +224,10 @@ export class Bridge {
     if (handling === this.fragments) return;
     this.fragments = handling;
     this.changed('tables');
+  }
+
+  private changed(what?: 'tables'): void {
+    this.host.changed(what);
   }
 
   /** Book-keeping for a rule that comes into its table; for Change only. */
@@ -343,7 +356,7 @@ export class Bridge {
     const bundle = port.bundle;
     if (bundle) {
       bundle.members = bundle.members.filter((m) => m !== port);
-      if (bundle.members.length === 0) this.macs.flushOwner(bundle, false);
+      if (bundle.members.length === 0) this.forgetBehind(bundle, false);
     }
     this.flooding = null;
     this.portMap.delete(number);
@@ -422,7 +435,7 @@ export class Bridge {
     if (!bundle) return;
     this.bundleMap.delete(name);
     this.mirrors.forget(name);
-    this.macs.flushOwner(bundle, true);
+    this.forgetBehind(bundle, true);
     for (const port of bundle.members) port.bundle = null;
     bundle.members = [];
     this.changed();
@@ -442,13 +455,29 @@ export class Bridge {
     return true;
   }
 
-  /** fdb/add: a static entry behind a port. False when the port does not exist or is in no bundle. */
-  addStaticMac(portName: string, vlan: number, mac: number): boolean {
+  /** Forgets what is behind a bundle that goes. A machine may have moved to another bridge: that forgets it, too. */
+  private forgetBehind(bundle: Bundle, withStatic: boolean): void {
+    for (const { mac, vlan } of this.macs.behind(bundle)) this.host.macGone(this, mac, vlan);
+    this.macs.flushOwner(bundle, withStatic);
+  }
+
+  /** Another bridge lost the port of this address. */
+  forgetMac(mac: number, vlan: number): void {
+    if (this.macs.remove(mac, vlan)) this.changed();
+  }
+
+  /**
+   * fdb/add: a static entry behind a port. Answers with what it took the place of, null for nothing, and false when the port
+   * does not exist or is in no bundle.
+   */
+  addStaticMac(portName: string, vlan: number, mac: number): MacEntry<Bundle> | null | false {
     const bundle = this.portNames.get(portName)?.bundle;
     if (!bundle) return false;
+    const before = this.macs.lookup(mac, vlan);
+    if (before?.isStatic && before.owner === bundle) return null;
     this.macs.addStatic(mac, vlan, bundle);
     this.changed();
-    return true;
+    return before;
   }
 
   /** fdb/del. False when there is no such static entry. */

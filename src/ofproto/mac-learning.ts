@@ -3,12 +3,13 @@
  *
  * One Map per VLAN in use, keyed by the address as a number (48 bits fit a double). Sets keep order of
  * insertion, so "delete, then add" makes them least-recently-used lists: one over all learned entries for
- * aging, one per owner for eviction. A full table evicts from the owner that has most entries, so that one
- * host inventing addresses cannot push out everybody else.
+ * aging, one per owner for eviction. A full table evicts from the owner that has learned most (a heap knows
+ * which), so that one host inventing addresses cannot push out everybody else.
  *
  * Static entries (fdb/add) neither age nor move nor get evicted by learning.
  */
 import type { Clock } from '../util/clock.ts';
+import { MaxHeap } from '../util/max-heap.ts';
 
 export const DEFAULT_MAC_ENTRIES = 8192;
 export const DEFAULT_MAC_AGING_MS = 300_000;
@@ -25,6 +26,16 @@ export interface MacEntry<P> {
   usedMs: number;
   lockedUntilMs: number;
 }
+
+/** Coverage counters of MAC tables. */
+export const MAC_EVENTS = [
+  'mac_learning_learned',
+  'mac_learning_expired',
+  'mac_learning_evicted',
+  'mac_learning_moved',
+  'mac_learning_static_none_move',
+] as const;
+export type MacEvent = (typeof MAC_EVENTS)[number];
 
 export interface MacStats {
   learned: number;
@@ -68,11 +79,16 @@ export class MacTable<P> {
   private readonly byVlan = new Map<number, Map<number, MacEntry<P>>>();
   private readonly byAge = new Set<MacEntry<P>>();
   private readonly byOwner = new Map<P, Set<MacEntry<P>>>();
+  /** Owners by how many entries they learned. */
+  private readonly usage = new MaxHeap<P>();
+  private readonly onEvent: (event: MacEvent) => void;
   private statics = 0;
   readonly stats: MacStats = { learned: 0, expired: 0, evicted: 0, moved: 0 };
 
-  constructor(clock: Clock) {
+  /** `onEvent` hears what happens, for coverage counters. */
+  constructor(clock: Clock, onEvent: (event: MacEvent) => void = () => {}) {
     this.clock = clock;
+    this.onEvent = onEvent;
   }
 
   get count(): number {
@@ -105,6 +121,7 @@ export class MacTable<P> {
         this.evict();
       }
       this.stats.learned++;
+      this.onEvent('mac_learning_learned');
       this.add({
         mac: seen.mac,
         vlan: seen.vlan,
@@ -115,7 +132,10 @@ export class MacTable<P> {
       });
       return true;
     }
-    if (entry.isStatic) return false;
+    if (entry.isStatic) {
+      if (entry.owner !== seen.owner) this.onEvent('mac_learning_static_none_move');
+      return false;
+    }
     if (entry.owner !== seen.owner && now < entry.usedMs) return false;
     if (seen.isGratuitousArp) {
       // A bond's peer switch reflects gratuitous ARPs: believe the port that had the address first.
@@ -130,8 +150,11 @@ export class MacTable<P> {
     before?.delete(entry);
     if (moved) {
       if (before?.size === 0) this.byOwner.delete(entry.owner);
+      this.use(entry.owner, -1);
       entry.owner = seen.owner;
+      this.use(entry.owner, 1);
       this.stats.moved++;
+      this.onEvent('mac_learning_moved');
     }
     this.ownerSet(entry.owner).add(entry);
     return moved;
@@ -160,6 +183,7 @@ export class MacTable<P> {
     for (const entry of this.byAge) {
       if (entry.usedMs > limit) break;
       this.forget(entry);
+      this.onEvent('mac_learning_expired');
       n++;
     }
     this.stats.expired += n;
@@ -177,10 +201,23 @@ export class MacTable<P> {
     return n;
   }
 
+  /** Forgets a learned entry; false when there is none. */
+  remove(mac: number, vlan: number): boolean {
+    const entry = this.lookup(mac, vlan);
+    if (entry === null || entry.isStatic) return false;
+    this.forget(entry);
+    return true;
+  }
+
+  /** What is behind an owner, least recently seen first. */
+  behind(owner: P): MacEntry<P>[] {
+    return [...(this.byOwner.get(owner) ?? [])];
+  }
+
   /** Forgets every entry of an owner, static ones only when it goes for good. Returns how many. */
   flushOwner(owner: P, withStatic: boolean): number {
     let n = 0;
-    for (const entry of [...(this.byOwner.get(owner) ?? [])]) {
+    for (const entry of this.behind(owner)) {
       if (entry.isStatic && !withStatic) continue;
       this.forget(entry);
       n++;
@@ -229,7 +266,10 @@ export class MacTable<P> {
     table.set(entry.mac, entry);
     this.ownerSet(entry.owner).add(entry);
     if (entry.isStatic) this.statics++;
-    else this.byAge.add(entry);
+    else {
+      this.byAge.add(entry);
+      this.use(entry.owner, 1);
+    }
   }
 
   private forget(entry: MacEntry<P>): void {
@@ -240,23 +280,24 @@ export class MacTable<P> {
     set?.delete(entry);
     if (set?.size === 0) this.byOwner.delete(entry.owner);
     if (entry.isStatic) this.statics--;
-    else this.byAge.delete(entry);
+    else {
+      this.byAge.delete(entry);
+      this.use(entry.owner, -1);
+    }
   }
 
-  /** Drops the least recently seen entry of the owner with most of them. */
+  private use(owner: P, change: number): void {
+    this.usage.set(owner, this.usage.priority(owner) + change);
+  }
+
+  /** Drops the least recently seen entry of the owner that learned most. */
   private evict(): void {
-    let most: Set<MacEntry<P>> | null = null;
-    for (const set of this.byOwner.values()) if (most === null || set.size > most.size) most = set;
-    for (const entry of most ?? []) {
+    const owner = this.usage.max;
+    for (const entry of owner === null ? [] : (this.byOwner.get(owner) ?? [])) {
       if (entry.isStatic) continue;
       this.forget(entry);
       this.stats.evicted++;
-      return;
-    }
-    // The biggest owner has only static entries: take the oldest of all.
-    for (const entry of this.byAge) {
-      this.forget(entry);
-      this.stats.evicted++;
+      this.onEvent('mac_learning_evicted');
       return;
     }
   }

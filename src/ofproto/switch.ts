@@ -8,7 +8,7 @@
 import type { Datapath } from '../datapath/datapath.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Logger, LogSource } from '../util/logger.ts';
-import { Bridge, type BridgeSettings, type DatapathType } from './bridge.ts';
+import { Bridge, type BridgeHost, type BridgeSettings, type DatapathType } from './bridge.ts';
 import type { BridgePort } from './bridge-port.ts';
 import { FlowCache } from './flow-cache.ts';
 import { FlowLog } from './flow-log.ts';
@@ -16,7 +16,6 @@ import { meterHostOf } from './meter-host.ts';
 import { packetInOf } from './packet-in.ts';
 import { type FrozenState, RecircTable } from './recirc-table.ts';
 import { DEFAULT_REVALIDATOR, Revalidator, type RevalidatorSettings } from './revalidate.ts';
-import type { MeterHost } from './tables/meters.ts';
 import { UpcallHandler } from './upcall.ts';
 import type { XlateSource } from './xlate/context.ts';
 
@@ -49,7 +48,7 @@ export class Switch implements XlateSource {
   readonly cache: FlowCache;
   readonly revalidator: Revalidator;
   readonly recirc = new RecircTable();
-  private readonly meterHost: MeterHost;
+  private readonly bridgeHost: BridgeHost;
   vlanLimit = 1;
   private readonly log: Logger;
   private readonly bridgeMap = new Map<string, Bridge>();
@@ -63,7 +62,19 @@ export class Switch implements XlateSource {
     this.datapath = deps.datapath;
     this.clock = deps.clock;
     this.log = deps.logs.module('ofproto_dpif');
-    this.meterHost = meterHostOf(deps.datapath);
+    this.bridgeHost = {
+      meters: meterHostOf(deps.datapath),
+      count: deps.count,
+      changed: (what) => {
+        if (what === 'tables') this.revalidator.changed();
+        else this.configurationChanged();
+      },
+      macGone: (from, mac, vlan) => {
+        for (const bridge of this.bridgeMap.values()) {
+          if (bridge !== from) bridge.forgetMac(mac, vlan);
+        }
+      },
+    };
     this.cache = new FlowCache(deps.datapath, deps.random32, this.recirc);
     const name = (): string => {
       const type = this.bridges().at(0)?.datapathType ?? 'netdev';
@@ -112,11 +123,7 @@ export class Switch implements XlateSource {
   ): Bridge {
     const { name, datapathType, ...settings } = wanted;
     if (this.bridgeMap.has(name)) throw new RangeError(`bridge ${name} exists`);
-    const changed = (what?: 'tables'): void => {
-      if (what === 'tables') this.revalidator.changed();
-      else this.configurationChanged();
-    };
-    const bridge = new Bridge(name, datapathType, this.clock, changed, this.meterHost);
+    const bridge = new Bridge(name, datapathType, this.clock, this.bridgeHost);
     this.bridgeMap.set(name, bridge);
     bridge.configure(settings);
     this.log.dbg(`${name}: created`);

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   bridgeIdentity,
   interfaceIdentity,
@@ -73,7 +73,11 @@ function running(want: WantedBridge[], gone: string[] = []): Map<string, Running
           b.ports.flatMap((p) =>
             p.interfaces.map((i) => [
               i.name,
-              { identity: interfaceIdentity(i), current: !gone.includes(i.name) },
+              {
+                identity: interfaceIdentity(i),
+                current: !gone.includes(i.name),
+                ofPort: i.ofportRequest ?? Number(/\d+$/.exec(i.name)?.[0] ?? 99),
+              },
             ]),
           ),
         ),
@@ -101,8 +105,8 @@ test('a bridge is made before its interfaces, and those before bundles', () => {
   expect(brief(plan(want, new Map()))).toEqual([
     'add-bridge br0',
     'add-interface br0',
-    'set-bundle br0',
     'add-interface p1',
+    'set-bundle br0',
     'set-bundle p1',
   ]);
 });
@@ -152,6 +156,41 @@ test('system and netdev are one datapath, dummy is another', () => {
     'add-interface p1',
     'set-bundle p1',
   ]);
+});
+
+describe('a requested number', () => {
+  const asking = (name: string, ofportRequest: number | null) =>
+    port(name, { interfaces: [iface(name, { ofportRequest })] });
+  const before = [bridge('br0', [port('p1'), port('p2')])];
+  const interfacesOf = (after: WantedPort[], from = before) =>
+    brief(plan([bridge('br0', after)], running(from))).filter((s) => s.includes('interface'));
+
+  test('that is free moves its interface only', () => {
+    expect(interfacesOf([asking('p1', 7), port('p2')])).toEqual([
+      'remove-interface p1',
+      'add-interface p1',
+    ]);
+  });
+
+  test('that an interface has already, or that nobody asks for any more, changes nothing', () => {
+    expect(interfacesOf([asking('p1', 1), port('p2')])).toEqual([]);
+    expect(
+      interfacesOf([port('p1'), port('p2')], [bridge('br0', [asking('p1', 1), port('p2')])]),
+    ).toEqual([]);
+  });
+
+  test('is taken from who has it by chance, and given before anybody else gets one', () => {
+    expect(interfacesOf([port('p1'), asking('p2', 1)])).toEqual([
+      'remove-interface p1',
+      'remove-interface p2',
+      'add-interface p2',
+      'add-interface p1',
+    ]);
+  });
+
+  test('stays with who asked for it as well', () => {
+    expect(interfacesOf([asking('p1', 1), asking('p2', 1)])).toEqual([]);
+  });
 });
 
 test('an interface with an error is not opened, and closed when it ran', () => {

@@ -68,6 +68,28 @@ describe('MAC table', () => {
     expect(table.stats.evicted).toBe(20);
   });
 
+  test('a moved address counts where it is now', () => {
+    table.maxEntries = 4;
+    for (const mac of [1, 2, 3]) table.learn(seen(mac, 'a'));
+    for (const mac of [1, 2]) table.learn(seen(mac, 'b'));
+    table.learn(seen(4, 'b'));
+    table.learn(seen(5, 'c'));
+    expect(table.entries().map((e) => e.mac)).toEqual([3, 2, 4, 5]);
+  });
+
+  test('events are told as coverage counters', () => {
+    const events: string[] = [];
+    const told = new MacTable<string>(clock, (event) => events.push(event.slice(13)));
+    told.addStatic(9, 0, 'a');
+    told.learn(seen(9, 'a'));
+    told.learn(seen(9, 'b'));
+    told.learn(seen(1, 'a'));
+    told.learn(seen(1, 'b'));
+    clock.advance(1_000_000);
+    told.expire();
+    expect(events).toEqual(['static_none_move', 'learned', 'moved', 'expired']);
+  });
+
   test('shrinking the table evicts at once', () => {
     for (let mac = 1; mac <= 20; mac++) table.learn(seen(mac, 'a'));
     table.maxEntries = 5;

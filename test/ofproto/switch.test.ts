@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { PortNo } from '../../src/datapath/datapath.ts';
 import type { Bridge } from '../../src/ofproto/bridge.ts';
+import { formatMac } from '../../src/ofproto/mac-learning.ts';
 import { DEFAULT_SWITCH } from '../../src/ofproto/switch.ts';
 import { emptyStats } from '../../src/ofproto/ukey.ts';
 import { BROADCAST, frame, Lab } from './lab.ts';
@@ -65,6 +66,17 @@ describe('learning', () => {
     expect(br.macs.count).toBe(0);
     expect(lab.deliver(1, frame(A, B))).toEqual([3, 4]);
   });
+});
+
+test('an address whose port goes is forgotten by the other bridges as well', async () => {
+  const other = lab.bridge('br8');
+  await lab.port(other, 'p8', 8);
+  lab.deliver(2, frame(B, BROADCAST));
+  lab.deliver(8, frame(B, BROADCAST));
+  lab.deliver(8, frame(A, BROADCAST));
+  br.removePort(br.portNamed('p2')!.ofPort);
+  br.removeBundle('p2');
+  expect(other.macs.entries().map((e) => formatMac(e.mac))).toEqual([A]);
 });
 
 describe('a bridge', () => {

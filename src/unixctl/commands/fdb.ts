@@ -49,10 +49,13 @@ export function fdbCommands(switches: () => readonly Switch[], nowMs: () => numb
         const vlan = parseVlan(vlanText);
         const mac = parseMac(macText);
         if (mac === null) throw new CommandError('bad MAC address');
-        if (!bridge.addStaticMac(port, vlan, mac)) {
+        const before = bridge.addStaticMac(port, vlan, mac);
+        if (before === false) {
           throw new CommandError('software error, odp port is present but no ofp port');
         }
-        return '';
+        if (before === null) return '';
+        const kind = before.isStatic ? 'static' : 'dynamic';
+        return `Overriding already existing ${kind} entry on ${portOf(before)}\n`;
       },
     },
     {
@@ -103,9 +106,13 @@ export function fdbCommands(switches: () => readonly Switch[], nowMs: () => numb
   ];
 }
 
+function portOf({ owner }: MacEntry<Bundle>): string {
+  const port = owner.members.at(0);
+  return port === undefined ? '?' : formatOfPort(port.ofPort);
+}
+
 function row(entry: MacEntry<Bundle>, nowMs: number): string {
-  const port = entry.owner.members[0];
-  const name = (port ? formatOfPort(port.ofPort) : '?').padStart(5);
+  const name = portOf(entry).padStart(5);
   const age = entry.isStatic
     ? 'static'
     : String(Math.floor((nowMs - entry.usedMs) / 1000)).padStart(3);
