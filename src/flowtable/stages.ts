@@ -16,7 +16,7 @@ function stageOfWord(word: number): number {
   if (word < K.ETH_DST) return METADATA_STAGE;
   if (word < K.TOS_TTL) return L2;
   if (word >= K.TP && word <= K.ND_OPTIONS) return L4;
-  if (word === K.CT_TP || (word >= K.NSH && word < K.TUN_METADATA_PRESENT)) return L4;
+  if (word === K.CT_TP || (word >= K.NSH && word < K.TUN_OPTIONS_LENGTH)) return L4;
   if (word >= K.MPLS_LSE && word <= K.PBB_ISID) return L2;
   if (word < K.CT_STATE || (word >= K.CT_NW_SRC && word < K.TUN_ID)) return L3;
   return METADATA_STAGE;

@@ -7,6 +7,7 @@ import { type Action, NORMAL } from '../flowtable/action.ts';
 import { MATCH_ALL } from '../flowtable/match.ts';
 import { OFPP_LOCAL, type OfPort } from '../flowtable/of-port.ts';
 import { Rule } from '../flowtable/rule.ts';
+import { TlvTable } from '../packet/tlv-table.ts';
 import type { Clock } from '../util/clock.ts';
 import { type BridgePort, NO_LINK, type PortLink } from './bridge-port.ts';
 import { Bundle, type BundleSettings, DEFAULT_BUNDLE, sameBundleSettings } from './bundle.ts';
@@ -109,6 +110,8 @@ export class Bridge {
   readonly mirrors: Mirrors;
   /** The rule of misses that go to the controller: never in a table. */
   readonly missRule: Rule;
+  /** Which options of Geneve are which tun_metadata fields. */
+  tlvTable = TlvTable.EMPTY;
   listener: BridgeListener = NO_LISTENER;
   fragments: FragmentHandling = 'normal';
   settings: BridgeSettings = DEFAULT_BRIDGE;

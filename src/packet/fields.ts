@@ -262,6 +262,11 @@ export const FIELDS: readonly Field[] = [
 const byName = new Map<string, Field>();
 for (const f of FIELDS) for (const name of [f.name, ...f.aliases]) byName.set(name, f);
 
+const tunIndexes = new Map(FIELDS.filter((f) => f.at < 0).map((f, i) => [f.name, i]));
+
+/** N of tun_metadataN; undefined for others. */
+export const tunMetadataIndex = (f: Field): number | undefined => tunIndexes.get(f.name);
+
 const idKey = (id: OxmId): string => `${id.class}/${id.field}/${id.experimenter ?? 0}`;
 const byId = new Map<string, Field>();
 for (const f of FIELDS) for (const id of f.ids) byId.set(idKey(id), f);

@@ -18,6 +18,7 @@ import {
 } from './flow-fields-text.ts';
 import * as K from './key.ts';
 import { ETH_TYPE_IPV6 } from './protocol.ts';
+import { formatOptions } from './tunnel-options-text.ts';
 
 const TUNNEL_FLAGS = 0xf;
 
@@ -154,6 +155,7 @@ function options(f: Fields, text: FlowText, shown: (word: number, full?: number)
     gbp.add('flags', K.TUN_GBP, 8, 255, hex);
     f.parts.push(`vxlan(gbp(${gbp.parts.join(',')}))`);
   }
+  if (shown(K.TUN_OPTIONS_LENGTH)) f.parts.push(`geneve(${formatOptions(text)})`);
   if (shown(K.TUN_ERSPAN_GTPU, 0xf0000000)) {
     const erspan = new Fields(text);
     erspan.add('ver', K.TUN_ERSPAN_GTPU, 28, 15, decimal);

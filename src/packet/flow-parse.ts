@@ -6,6 +6,7 @@ import { parseIpv4, parseIpv6, parseMac } from './address-text.ts';
 import { CT_STATE_NAMES, TCP_FLAG_NAMES, TUNNEL_FLAG_NAMES } from './flow-fields-text.ts';
 import * as K from './key.ts';
 import * as P from './protocol.ts';
+import { parseOptions } from './tunnel-options-text.ts';
 
 export type ParsedFlow =
   /** DP_WORDS words each; the mask is complete for fields that were given without one, 0 for absent fields. */
@@ -291,6 +292,8 @@ class FlowParser {
           hwid: this.number(K.TUN_ERSPAN_GTPU, 16, 63),
           idx: this.number(K.TUN_ERSPAN_IDX, 0, 0xfffff),
         });
+      case 'geneve':
+        return parseOptions(value, this.key, this.mask);
       case 'gtpu':
         return readFields(value, {
           flags: this.number(K.TUN_ERSPAN_GTPU, 8, 255),

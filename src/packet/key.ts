@@ -110,10 +110,10 @@ export const NSH = 74;
 export const NSH_PATH = 75;
 /** Four words. */
 export const NSH_CONTEXT = 76;
-/** Two words: which of tun_metadata0..63 are present. */
-export const TUN_METADATA_PRESENT = 80;
-/** 64 words, 256 bytes of Geneve options. */
-export const TUN_METADATA = 82;
+/** Bytes of the Geneve options as they came, 0..252; the next word is free. */
+export const TUN_OPTIONS_LENGTH = 80;
+/** 64 words: the options one after the other (tlv-table.ts), 0 behind the last. */
+export const TUN_OPTIONS = 82;
 
 /** Words that a datapath matches: the size of every megaflow key and mask. */
 export const DP_WORDS = 146;
@@ -128,9 +128,13 @@ export const REG = 149;
 export const ACTSET_OUTPUT = 165;
 export const CONJ_ID = 166;
 export const SKB_PRIORITY = 167;
+/** Two words: which of tun_metadata0..63 are present, 63 the most significant bit of the first. */
+export const TUN_METADATA_PRESENT = 168;
+/** 64 words: the values of tun_metadata0..63, where the bridge's table places them (tlv-table.ts). */
+export const TUN_METADATA = 170;
 
 /** Size of a flow in the OpenFlow pipeline. */
-export const FLOW_WORDS = 168;
+export const FLOW_WORDS = 234;
 
 /** Present bit of VLAN0 and VLAN1. */
 export const VLAN_CFI = 0x1000;

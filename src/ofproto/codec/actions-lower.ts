@@ -4,10 +4,9 @@
  * vSwitch's, so that a flow dumped in another version than it was added in looks the same.
  */
 import type { Action, ActionOf } from '../../flowtable/action.ts';
-import { fullMask } from '../../packet/fields.ts';
+import { fullMask, tunMetadataIndex } from '../../packet/fields.ts';
 import { hasNxmHeader } from './action-form.ts';
 import { namedField } from './match-fields.ts';
-import { tunMetadataIndex } from './oxm.ts';
 import type { WireContext } from './reader.ts';
 import { OF10, OF12, OF13, OF15, type OfVersion } from './versions.ts';
 

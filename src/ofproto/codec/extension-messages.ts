@@ -2,6 +2,7 @@
  * Bundles (OpenFlow 1.4.1, 7.3.9; ONF's extension for 1.3), forwarded requests, and what Nicira added besides: the TLV table that maps Geneve
  * options to fields, flushing of tracked connections, and IPFIX statistics.
  */
+import { TLV_FIELDS } from '../../packet/tlv-table.ts';
 import { HEADER_BYTES } from './header.ts';
 import { entries, nothing } from './message-parts.ts';
 import { WireError } from './reader.ts';
@@ -97,7 +98,6 @@ const tlvMap = struct({
   _pad: pad(2),
 });
 
-const TLV_FIELDS = 64;
 const TLV_MAX_BYTES = 124;
 
 /** Of a table in a modification; what a reply tells is not judged. */

@@ -3,10 +3,10 @@
  * dumps and messages compare equal byte for byte; the specification asks only that prerequisites come first.
  */
 import type { Match } from '../../flowtable/match.ts';
-import { FIELDS, type Field } from '../../packet/fields.ts';
+import { FIELDS, type Field, tunMetadataIndex } from '../../packet/fields.ts';
 import * as K from '../../packet/key.ts';
 import { MatchFields, namedField } from './match-fields.ts';
-import { type OxmFlavour, placedField, tunMetadataIndex, wireOnes, writeOxmEntry } from './oxm.ts';
+import { type OxmFlavour, placedField, wireOnes, writeOxmEntry } from './oxm.ts';
 import { OF15 } from './versions.ts';
 import type { Writer } from './writer.ts';
 
@@ -91,7 +91,8 @@ const ALWAYS_MASKED = ['tun_flags', 'tun_erspan_dir', 'ct_state'];
 function wireMask(match: MatchFields, f: Field): bigint | null {
   // Open vSwitch always masks these, because it takes some bits of them only.
   if (ALWAYS_MASKED.includes(f.name)) return match.mask(f);
-  return match.isExact(f) ? null : match.mask(f) & wireOnes(f);
+  // An option without a value is matched by its presence: under an empty mask.
+  return match.isExact(f) && f.bits > 0 ? null : match.mask(f) & wireOnes(f);
 }
 
 function put(w: Writer, match: MatchFields, flavour: OxmFlavour, f: Field): boolean {

@@ -6,9 +6,14 @@
  */
 import { type Match, matchOf } from '../../flowtable/match.ts';
 import { ofPort } from '../../flowtable/of-port.ts';
-import { type Field, fieldByName, readField, writeField } from '../../packet/fields.ts';
+import {
+  type Field,
+  fieldByName,
+  readField,
+  tunMetadataIndex,
+  writeField,
+} from '../../packet/fields.ts';
 import * as K from '../../packet/key.ts';
-import { tunMetadataIndex } from './oxm.ts';
 import { portFromWide, portToWide } from './ports.ts';
 
 const ETH_IPV4 = 0x0800;

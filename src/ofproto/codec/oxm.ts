@@ -3,7 +3,13 @@
  * counts), then value and mask (OpenFlow 1.3.5, 7.2.3). Which field a type stands for is in the field table; this file
  * knows only how entries look, and which of a field's types a version prefers.
  */
-import { FIELDS, type Field, fieldByOxm, type OxmId } from '../../packet/fields.ts';
+import {
+  FIELDS,
+  type Field,
+  fieldByOxm,
+  type OxmId,
+  tunMetadataIndex,
+} from '../../packet/fields.ts';
 import { TUN_METADATA } from '../../packet/key.ts';
 import type { OfErrorName } from './errors.ts';
 import type { Reader, WireContext } from './reader.ts';
@@ -57,10 +63,6 @@ function oxmIdOf(f: Field, flavour: OxmFlavour): OxmId | null {
 }
 
 const TUN_METADATA_FIELDS = FIELDS.filter((f) => f.at < 0);
-const tunIndexes = new Map(TUN_METADATA_FIELDS.map((f, i) => [f.name, i]));
-
-/** Number of a tun_metadata field; undefined for others. */
-export const tunMetadataIndex = (f: Field): number | undefined => tunIndexes.get(f.name);
 
 /** The row of the field table that a mapped tun_metadata field came from. */
 const baseField = (f: Field): Field => {

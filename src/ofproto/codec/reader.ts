@@ -6,6 +6,7 @@
  * that outside of this folder an error is a value. A window that is too short throws its own `shortError`, because
  * the same truncation is OFPBAC_BAD_LEN within an action and OFPBRC_BAD_LEN elsewhere.
  */
+import type { TunMetadataPlace } from '../../packet/tlv-table.ts';
 import type { OfErrorName } from './errors.ts';
 import type { OfVersion } from './versions.ts';
 
@@ -17,12 +18,6 @@ export class WireError extends Error {
     super(code);
     this.code = code;
   }
-}
-
-/** Where a Geneve option that the TLV table maps lies among the 256 bytes of the key, in bytes. */
-export interface TunMetadataPlace {
-  readonly offset: number;
-  readonly length: number;
 }
 
 /** What decoding needs to know besides the bytes. */

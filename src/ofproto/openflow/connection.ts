@@ -25,6 +25,8 @@ import type { OpenflowReconnect } from './reconnect.ts';
 /** `controller` for those that the switch connects to; `service` for whoever connects to the switch. */
 export type ConnectionKind = 'controller' | 'service';
 
+type TunMetadata = NonNullable<WireContext['tunMetadata']>;
+
 const DEFAULT_MISS_SEND_LENGTH = 128;
 const ALL_BYTES = 0xffff;
 /** Asynchronous messages are dropped while this much is unsent. */
@@ -47,7 +49,7 @@ export class Connection {
   /** Asynchronous messages that found the peer not reading. */
   droppedAsync = 0;
   async: AsyncFilter = new AsyncFilter(OF10);
-  private readonly tunMetadata: () => WireContext['tunMetadata'];
+  private readonly tunMetadata: TunMetadata;
   /** Misses and others have a limit each. */
   private readonly missRate: PacketInRate;
   private readonly actionRate: PacketInRate;
@@ -56,7 +58,7 @@ export class Connection {
     kind: ConnectionKind,
     rconn: OpenflowReconnect,
     clock: Clock,
-    tunMetadata: () => WireContext['tunMetadata'],
+    tunMetadata: TunMetadata,
   ) {
     this.kind = kind;
     this.rconn = rconn;
@@ -114,11 +116,8 @@ export class Connection {
     return this.rconn.version ?? OF10;
   }
   get context(): WireContext {
-    const { version, flowModTableId } = this;
-    const tunMetadata = this.tunMetadata();
-    return tunMetadata === undefined
-      ? { version, flowModTableId }
-      : { version, flowModTableId, tunMetadata };
+    const { version, flowModTableId, tunMetadata } = this;
+    return { version, flowModTableId, tunMetadata };
   }
   /** The form of messages about flows: of 1.0 the controller has chosen. */
   get flowForm(): MessageForm {

@@ -5,6 +5,8 @@
  * Everything a message asks for is done when its function returns, and errors and answers go out in the order of the messages: so a
  * barrier (OpenFlow 1.3.5, 6.2) has nothing to wait for.
  */
+
+import { TLV_FIELDS, TLV_SPACE_BYTES } from '../../packet/tlv-table.ts';
 import type { OfErrorName } from '../codec/errors.ts';
 import {
   decodeMessage,
@@ -24,6 +26,7 @@ import type { Connection } from './connection.ts';
 import { MULTIPARTS } from './multiparts.ts';
 import type { OpenflowBridge } from './openflow-bridge.ts';
 import { tableMod } from './table-mod.ts';
+import { tlvTableMod } from './tlv-table-mod.ts';
 
 export interface Request {
   readonly of: OpenflowBridge;
@@ -234,6 +237,16 @@ const HANDLERS: Handlers = {
       bytes: bundled.slice(0, 64),
       xid,
     });
+  },
+
+  tlvTableMod: changing((message, { of }) => tlvTableMod(of.bridge, message)),
+  tlvTableRequest: (_, { of, connection, xid }) => {
+    const maps = of.bridge.tlvTable.maps();
+    connection.reply(
+      { kind: 'tlvTableReply', maxOptionSpace: TLV_SPACE_BYTES, maxFields: TLV_FIELDS, maps },
+      xid,
+    );
+    return null;
   },
 
   flowMonitorCancel: ({ monitorId }, { connection }) => connection.monitors.cancel(monitorId),

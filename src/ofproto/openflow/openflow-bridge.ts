@@ -289,7 +289,9 @@ export class OpenflowBridge {
         for (const snooper of this.snoopers) snooper.send(bytes);
       },
     });
-    const connection = new Connection(kind, rconn, this.deps.clock, () => undefined);
+    const connection = new Connection(kind, rconn, this.deps.clock, (index) =>
+      this.bridge.tlvTable.place(index),
+    );
     this.connections.add(connection);
     return connection;
   }

@@ -4,10 +4,10 @@
  */
 import type { Match } from '../../flowtable/match.ts';
 import { ofPort } from '../../flowtable/of-port.ts';
-import { FIELDS, type Field } from '../../packet/fields.ts';
+import { FIELDS, type Field, tunMetadataIndex } from '../../packet/fields.ts';
 import * as K from '../../packet/key.ts';
 import { MatchFields, namedField } from '../codec/match-fields.ts';
-import { placedField, tunMetadataIndex } from '../codec/oxm.ts';
+import { placedField } from '../codec/oxm.ts';
 import type { WireContext } from '../codec/reader.ts';
 import {
   CT_STATE_NAMES,
@@ -28,7 +28,7 @@ const VID = 0x0fff;
 const PCP = 0xe000;
 const ETH_NSH = 0x894f;
 
-interface MatchTextOptions extends NameOptions {
+export interface MatchTextOptions extends NameOptions {
   /** Shown unless it is 32768. */
   readonly priority?: number;
   readonly tunMetadata?: NonNullable<WireContext['tunMetadata']>;

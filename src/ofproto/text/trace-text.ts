@@ -8,8 +8,8 @@ import * as P from '../../packet/protocol.ts';
 import type { FlowMod } from '../model.ts';
 import type { TraceNode } from '../xlate/trace.ts';
 import { formatActions } from './actions-text.ts';
-import { formatSubfield, formatValue, hexadecimal, type NameOptions } from './field-text.ts';
-import { formatMatch } from './match-text.ts';
+import { formatSubfield, formatValue, hexadecimal } from './field-text.ts';
+import { formatMatch, type MatchTextOptions } from './match-text.ts';
 
 const INDENT = 4;
 
@@ -25,7 +25,7 @@ const TERMINAL: ReadonlySet<TraceNode['kind']> = new Set([
 ] as const);
 
 /** Lines for `nodes`, each with its line end. */
-export function formatTrace(nodes: readonly TraceNode[], names: NameOptions = {}): string {
+export function formatTrace(nodes: readonly TraceNode[], names: MatchTextOptions = {}): string {
   return lines(nodes, 0, names);
 }
 
@@ -33,7 +33,7 @@ export function formatTrace(nodes: readonly TraceNode[], names: NameOptions = {}
 const flattened = (nodes: readonly TraceNode[]): TraceNode[] =>
   nodes.flatMap((node) => (node.kind === 'action' ? [node, ...flattened(node.children)] : [node]));
 
-function lines(nested: readonly TraceNode[], level: number, names: NameOptions): string {
+function lines(nested: readonly TraceNode[], level: number, names: MatchTextOptions): string {
   const nodes = flattened(nested);
   let out = '';
   for (let i = 0; i < nodes.length; i++) {
@@ -63,7 +63,7 @@ function framed(node: TraceNode, text: string): string {
   }
 }
 
-function nodeText(node: TraceNode, names: NameOptions): string {
+function nodeText(node: TraceNode, names: MatchTextOptions): string {
   const { text, action, actions, mod, written, rule } = node;
   if (text !== '') {
     if (actions === null) return text;
@@ -71,7 +71,7 @@ function nodeText(node: TraceNode, names: NameOptions): string {
     return `${text}${separator}${formatActions(actions)}`;
   }
   if (action !== null) return formatActions([action], names);
-  if (mod !== null) return learnedText(mod);
+  if (mod !== null) return learnedText(mod, names);
   if (written !== null) {
     const { sub, value } = written;
     const isWhole = sub.offset === 0 && sub.bits >= sub.field.bits;
@@ -85,8 +85,11 @@ function nodeText(node: TraceNode, names: NameOptions): string {
   return `${table}. ${match}${match === '' ? '' : ', '}priority ${rule.priority}${cookie}`;
 }
 
-function learnedText(mod: FlowMod): string {
-  const match = formatMatch(mod.match, { priority: mod.priority });
+function learnedText(mod: FlowMod, { tunMetadata }: MatchTextOptions): string {
+  const match = formatMatch(mod.match, {
+    priority: mod.priority,
+    ...(tunMetadata === undefined ? {} : { tunMetadata }),
+  });
   let text = `table=${mod.tableId} ${match}`;
   if (mod.newCookie !== null && mod.newCookie !== 0n)
     text += ` cookie=0x${mod.newCookie.toString(16)}`;
@@ -97,7 +100,7 @@ function learnedText(mod: FlowMod): string {
 }
 
 /** A frame's flow (FLOW_WORDS words) with every field that its headers have, and metadata other than 0. */
-export const formatPacketFlow = (flow: Uint32Array, names: NameOptions = {}): string =>
+export const formatPacketFlow = (flow: Uint32Array, names: MatchTextOptions = {}): string =>
   formatMatch(packetMatch(flow), names);
 
 const METADATA_WORDS: readonly number[] = [
@@ -179,14 +182,22 @@ function isNeighbour(flow: Uint32Array, proto: number): boolean {
   return proto === P.IP_PROTO_ICMPV6 && (icmpType === 135 || icmpType === 136);
 }
 
+const hasFields = (flow: Uint32Array): boolean =>
+  (flow[K.TUN_METADATA_PRESENT] | flow[K.TUN_METADATA_PRESENT + 1]) !== 0;
+
+/** Whether the frame came through a tunnel. */
+const hasTunnel = (flow: Uint32Array): boolean =>
+  flow[K.TUN_DST] !== 0 ||
+  flow.subarray(K.TUN_IPV6_DST, K.TUN_IPV6_DST + 4).some((word) => word !== 0);
+
 function tunnelMask(flow: Uint32Array, mask: Uint32Array): void {
-  const hasDestination =
-    flow[K.TUN_DST] !== 0 ||
-    flow.subarray(K.TUN_IPV6_DST, K.TUN_IPV6_DST + 4).some((word) => word !== 0);
-  if (hasDestination) {
+  if (hasTunnel(flow)) {
     mask.fill(0xffffffff, K.TUN_ID, K.TUN_IPV6_SRC);
     mask.fill(0xffffffff, K.TUN_FLAGS, K.TUN_ERSPAN_IDX + 1);
     if (flow[K.TUN_DST] === 0) mask.fill(0xffffffff, K.TUN_IPV6_SRC, K.TUN_FLAGS);
+    if (!hasFields(flow)) return;
+    for (let i = 0; i < 2; i++) mask[K.TUN_METADATA_PRESENT + i] = flow[K.TUN_METADATA_PRESENT + i];
+    mask.fill(0xffffffff, K.TUN_METADATA, K.FLOW_WORDS);
   } else if (flow[K.TUN_ID] !== 0 || flow[K.TUN_ID + 1] !== 0) {
     mask.fill(0xffffffff, K.TUN_ID, K.TUN_ID + 2);
   }
@@ -204,10 +215,15 @@ export function formatMegaflow(
   flow: Uint32Array,
   mask: Uint32Array,
   tagBits: number,
-  names: NameOptions = {},
+  names: MatchTextOptions = {},
 ): string {
   const shown = new Uint32Array(K.FLOW_WORDS);
   shown.set(mask.subarray(0, K.DP_WORDS));
+  // What a frame without a tunnel does not have is not shown, whatever looked at it.
+  if (!hasTunnel(flow)) shown.fill(0, K.TUN_ID, K.NSH);
+  // Fields of options are shown if the flow was given with such, not with options as they come.
+  else if (hasFields(flow))
+    shown.set(mask.subarray(K.TUN_METADATA_PRESENT), K.TUN_METADATA_PRESENT);
   shown[K.IN_PORT] = 0;
   shown[K.OF_IN_PORT] = 0xffffffff;
   const tci = tagBits & 0xffff;

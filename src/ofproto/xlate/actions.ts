@@ -15,7 +15,16 @@ import { clearActions, executeActionSet, writeActions } from './action-set.ts';
 import { cloneActions } from './clone.ts';
 import type { XlateContext, XlateSteps } from './context.ts';
 import { pauseForController, sendToController } from './controller.ts';
-import { checkPktLarger, load, move, multipath, pop, push, setField } from './field-actions.ts';
+import {
+  checkPktLarger,
+  deleteField,
+  load,
+  move,
+  multipath,
+  pop,
+  push,
+  setField,
+} from './field-actions.ts';
 import { keepRest, triggerFreeze } from './freeze.ts';
 import { runGroup } from './group-select.ts';
 import {
@@ -79,8 +88,7 @@ const TABLE: { readonly [K in ActionKind]: Translate<K> } = {
   move: (ctx, a) => move(ctx, a),
   push: (ctx, a) => push(ctx, a.src),
   pop: (ctx, a) => pop(ctx, a.dst),
-  // Options of tunnels come with tunnels.
-  deleteField: () => undefined,
+  deleteField: (ctx, a) => deleteField(ctx, a.field),
   multipath: (ctx, a) => multipath(ctx, a),
   // The rest of the list is translated twice, by translateActions.
   checkPktLarger: () => true,

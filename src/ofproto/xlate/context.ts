@@ -12,6 +12,7 @@ import type { Action, ActionOf } from '../../flowtable/action.ts';
 import { OFPP_UNSET, type OfPort } from '../../flowtable/of-port.ts';
 import type { Rule } from '../../flowtable/rule.ts';
 import { ACTSET_OUTPUT, FLOW_WORDS, OF_IN_PORT } from '../../packet/key.ts';
+import type { TlvTable } from '../../packet/tlv-table.ts';
 import type { Bridge } from '../bridge.ts';
 import type { BridgePort } from '../bridge-port.ts';
 import type { Bundle } from '../bundle.ts';
@@ -93,6 +94,8 @@ export class XlateContext {
   readonly effects: Effect[] = [];
   readonly trace: Trace | null;
   readonly isPacketOut: boolean;
+  /** Of the bridge that the frame came to: by it options became fields. */
+  readonly tlvTable: TlvTable;
 
   bridge: Bridge;
   /** The port that the current bridge got the frame on; null for a packet-out from nowhere. */
@@ -164,6 +167,7 @@ export class XlateContext {
     this.inPort = inPort;
     this.trace = trace;
     this.isPacketOut = isPacketOut;
+    this.tlvTable = bridge.tlvTable;
     if (inPort !== null) this.flow[OF_IN_PORT] = inPort.ofPort;
     this.flow[ACTSET_OUTPUT] = OFPP_UNSET;
     this.vlans = new VlanStack(this.flow, this.mask, source.vlanLimit);

@@ -1,6 +1,6 @@
 /** Actions on fields in general: set field, load, move, the stack, multipath, check_pkt_larger. */
 import type { Action, ActionOf, Subfield } from '../../flowtable/action.ts';
-import type { Field } from '../../packet/fields.ts';
+import { type Field, fullMask } from '../../packet/fields.ts';
 import { ETH_TYPE_PROTO } from '../../packet/key.ts';
 import { executeActionSet } from './action-set.ts';
 import { MAX_STACK_BYTES, type XlateContext } from './context.ts';
@@ -102,6 +102,16 @@ export function pop(ctx: XlateContext, dst: Subfield): void {
   ctx.stackBytes -= Math.ceil(entry.bits / 8);
   writeSubfield(ctx, dst, entry.value);
   noteSubfield(ctx, dst);
+}
+
+/** delete_field: an option of a tunnel is absent from now on. */
+export function deleteField(ctx: XlateContext, field: Field): void {
+  const { words, masks } = fieldWrite(field, 0n, fullMask(field));
+  for (let i = 0; field.at >= 0 && i < words.length; i++) {
+    ctx.willWrite(words[i], masks[i]);
+    ctx.flow[words[i]] &= ~masks[i];
+  }
+  ctx.trace?.add('detail', `delete ${field.name}`);
 }
 
 const MAX_HRW_LINKS = 64;

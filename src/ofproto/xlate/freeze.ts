@@ -3,7 +3,13 @@
  * actions is collected on the way out, interned as a state, and the program ends in a recirculation with its number.
  */
 import type { Action } from '../../flowtable/action.ts';
-import { DP_WORDS, FLOW_WORDS, TUN_ID } from '../../packet/key.ts';
+import {
+  DP_WORDS,
+  FLOW_WORDS,
+  TUN_ID,
+  TUN_METADATA_PRESENT,
+  TUN_OPTIONS_LENGTH,
+} from '../../packet/key.ts';
 import type { FrozenPacketIn, FrozenState } from '../recirc-table.ts';
 import type { XlateContext } from './context.ts';
 
@@ -39,8 +45,10 @@ export function stateOf(ctx: XlateContext, packetIn: FrozenPacketIn | null): Fro
     words.push(w);
     values.push(flow[w]);
   }
+  const hasOptions = flow[TUN_OPTIONS_LENGTH] !== 0 && !ctx.tunnelCleared;
   for (let w = PIPELINE_WORDS; w < FLOW_WORDS; w++) {
-    if (flow[w] === 0) continue;
+    // Options that the frame comes with become fields again.
+    if (w >= TUN_METADATA_PRESENT && hasOptions ? !isSet(ctx, w) : flow[w] === 0) continue;
     words.push(w);
     values.push(flow[w]);
   }

@@ -3,7 +3,16 @@
  * if the frame had come in there, so that the datapath knows real ports only.
  */
 import { OFPP_UNSET } from '../../flowtable/of-port.ts';
-import { ACTSET_OUTPUT, DP_WORDS, METADATA, OF_IN_PORT, REG, TUN_ID } from '../../packet/key.ts';
+import {
+  ACTSET_OUTPUT,
+  DP_WORDS,
+  FLOW_WORDS,
+  METADATA,
+  OF_IN_PORT,
+  REG,
+  TUN_ID,
+  TUN_METADATA_PRESENT,
+} from '../../packet/key.ts';
 import type { BridgePort } from '../bridge-port.ts';
 import type { Bundle } from '../bundle.ts';
 import type { Mirror } from '../mirrors.ts';
@@ -79,6 +88,7 @@ function enterPeer(ctx: XlateContext, port: BridgePort): void {
   flow.fill(0, METADATA, METADATA + 2);
   flow.fill(0, REG, REG + REG_WORDS);
   flow.fill(0, TUN_ID, DP_WORDS);
+  flow.fill(0, TUN_METADATA_PRESENT, FLOW_WORDS);
   ctx.tunnelCleared = true;
   const node = ctx.trace?.add('bridge', `bridge("${peer.bridge.name}")`);
   const level = node ? ctx.trace?.enter(node) : undefined;

@@ -5,7 +5,13 @@
  * depends on what it has. A field whose header the flow does not have is neither read nor written.
  */
 import type { Subfield } from '../../flowtable/action.ts';
-import { type Field, fullMask, readField, writeField } from '../../packet/fields.ts';
+import {
+  type Field,
+  fullMask,
+  readField,
+  tunMetadataIndex,
+  writeField,
+} from '../../packet/fields.ts';
 import {
   ETH_TYPE_PROTO,
   FLOW_WORDS,
@@ -17,6 +23,7 @@ import {
   VLAN_CFI,
   VLAN0,
 } from '../../packet/key.ts';
+import { presentBit, presentWord } from '../../packet/tlv-table.ts';
 import type { XlateContext } from './context.ts';
 import { isMpls, MAX_LABELS } from './mpls-flow.ts';
 
@@ -101,7 +108,7 @@ export interface FieldWrite {
 const scratchValue = new Uint32Array(FLOW_WORDS);
 const scratchMask = new Uint32Array(FLOW_WORDS);
 
-/** What writing `value` under `mask` into `field` means for the words of a flow. */
+/** What writing `value` under `mask` into `field` means for the words of a flow: an option of a tunnel becomes present. */
 export function fieldWrite(field: Field, value: bigint, mask: bigint): FieldWrite {
   writeField(scratchValue, field, value & mask);
   writeField(scratchMask, field, mask);
@@ -116,6 +123,12 @@ export function fieldWrite(field: Field, value: bigint, mask: bigint): FieldWrit
     }
     scratchValue[w] = 0;
     scratchMask[w] = 0;
+  }
+  const index = tunMetadataIndex(field);
+  if (index !== undefined) {
+    words.push(presentWord(index));
+    values.push(presentBit(index));
+    masks.push(presentBit(index));
   }
   return { words, values, masks };
 }

@@ -22,7 +22,10 @@ import {
   PACKET_TYPE,
   PBB_ISID,
   RECIRC_ID,
+  TUN_DST,
   TUN_ID,
+  TUN_METADATA_PRESENT,
+  TUN_OPTIONS_LENGTH,
   VLAN_CFI,
   VLAN0,
   VLAN1,
@@ -87,7 +90,9 @@ export function translateIn(
   const ctx = new XlateContext(source, STEPS, flow, bridge, port, trace, scratch, false);
   const node = trace?.add('bridge', `bridge("${bridge.name}")`);
   const level = node ? trace?.enter(node) : undefined;
-  if (port === null || mayReceive(port)) {
+  if (!takeOptions(ctx)) {
+    // Dropped.
+  } else if (port === null || mayReceive(port)) {
     mirrorArriving(ctx);
     STEPS.table(ctx, 0, true, true);
     end(ctx);
@@ -129,6 +134,7 @@ export function resume(
   const pipeline = flow.slice();
   pipeline.fill(0, DP_WORDS);
   if (state.tunnelCleared) pipeline.fill(0, TUN_ID, DP_WORDS);
+  else if (pipeline[TUN_OPTIONS_LENGTH] !== 0) state.bridge.tlvTable.optionsToFields(pipeline);
   for (let i = 0; i < state.words.length; i++) pipeline[state.words[i]] = state.values[i];
   const inPort = state.bridge.port(pipeline[OF_IN_PORT] as never);
   const ctx = new XlateContext(source, STEPS, pipeline, state.bridge, null, trace, scratch, false);
@@ -143,6 +149,8 @@ export function resume(
   ctx.conntracked = state.conntracked;
   ctx.tunnelCleared = state.tunnelCleared;
   ctx.mirrored = state.mirrored;
+  // Fields of options that were written before are so still.
+  for (const word of state.words) if (word >= TUN_METADATA_PRESENT) ctx.written[word] = 0xffffffff;
   const root = trace?.add('bridge', `bridge("${state.bridge.name}")`);
   const outer = root ? trace?.enter(root) : undefined;
   if (trace !== null) noteThaw(trace, state);
@@ -165,6 +173,15 @@ export function resume(
   return finish(ctx, flow);
 }
 
+/** Fields of the options that the frame came with. False, having failed the translation, when they are no good. */
+function takeOptions(ctx: XlateContext): boolean {
+  if (ctx.flow[TUN_OPTIONS_LENGTH] === 0 || ctx.tlvTable.optionsToFields(ctx.flow)) return true;
+  // All heads were looked at.
+  ctx.mask[TUN_METADATA_PRESENT] = 0xffffffff;
+  ctx.fail('drop_action_invalid_tunnel_metadata', 'Invalid Geneve tunnel metadata');
+  return false;
+}
+
 function noteThaw(trace: Trace, state: FrozenState): void {
   const before = trace.enter(trace.add('thaw', 'thaw'));
   trace.add('thaw', `Resuming from table ${state.tableId}`);
@@ -185,6 +202,7 @@ function finish(ctx: XlateContext, flow: Uint32Array): Translation {
   const { program, dropReason } = ctx.finish();
   const tagBits = ctx.mask[VLAN0];
   finishMask(flow, ctx.mask);
+  finishOptions(flow, ctx);
   const recircIds = ctx.recircIds.length > 0 ? ctx.recircIds : NO_IDS;
   return { program, mask: ctx.mask, tagBits, effects: ctx.effects, recircIds, dropReason };
 }
@@ -195,6 +213,16 @@ function dropped(flow: Uint32Array, dropReason: DropReason): Translation {
   const builder = new ProgramBuilder();
   builder.drop(dropIndex(dropReason));
   return { program: builder.take(), mask, tagBits: 0, effects: [], recircIds: NO_IDS, dropReason };
+}
+
+/** The length counts for whatever came through a tunnel, since an option that must be understood would be a drop. */
+function finishOptions(flow: Uint32Array, { mask, tlvTable }: XlateContext): void {
+  if (flow[TUN_OPTIONS_LENGTH] !== 0 || flow[TUN_DST] !== 0) mask[TUN_OPTIONS_LENGTH] = 0xffffffff;
+  for (let w = TUN_METADATA_PRESENT; w < FLOW_WORDS; w++) {
+    if (mask[w] === 0) continue;
+    tlvTable.maskToOptions(flow, mask);
+    return;
+  }
 }
 
 /** Labels and service ids that a frame does not have are 0, whatever looked at them. */

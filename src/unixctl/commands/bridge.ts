@@ -3,7 +3,7 @@ import type { Rule } from '../../flowtable/rule.ts';
 import type { Bridge } from '../../ofproto/bridge.ts';
 import type { OpenflowBridge } from '../../ofproto/openflow/openflow-bridge.ts';
 import { formatActions } from '../../ofproto/text/actions-text.ts';
-import { formatMatch } from '../../ofproto/text/match-text.ts';
+import { formatMatch, type MatchTextOptions } from '../../ofproto/text/match-text.ts';
 import { type Command, CommandError } from '../command.ts';
 
 /** `openflow`: the OpenFlow sides of all bridges. */
@@ -49,13 +49,17 @@ function dumpFlows(bridge: Bridge): string {
   const now = bridge.clock.now();
   return bridge.tables
     .flatMap((table) => (table.size === 0 ? [] : table.entries()))
-    .map((rule) => flowText(rule, now))
+    .map((rule) => flowText(rule, now, (index) => bridge.tlvTable.place(index)))
     .join('');
 }
 
-function flowText(rule: Rule, nowMs: number): string {
+function flowText(
+  rule: Rule,
+  nowMs: number,
+  tunMetadata: NonNullable<MatchTextOptions['tunMetadata']>,
+): string {
   const table = rule.tableId === 0 ? '' : `table_id=${rule.tableId}, `;
   const seconds = Math.floor((nowMs - rule.createdMs) / 1000);
-  const match = formatMatch(rule.match, { priority: rule.priority });
+  const match = formatMatch(rule.match, { priority: rule.priority, tunMetadata });
   return `${table}duration=${seconds}s, n_packets=${rule.packets}, n_bytes=${rule.bytes}, ${match},actions=${formatActions(rule.actions)}\n`;
 }

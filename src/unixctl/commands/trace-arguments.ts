@@ -7,6 +7,7 @@ import { OFPP_NONE, OFPP_UNSET, ofPort } from '../../flowtable/of-port.ts';
 import type { Bridge } from '../../ofproto/bridge.ts';
 import type { BridgePort } from '../../ofproto/bridge-port.ts';
 import { MatchFields } from '../../ofproto/codec/match-fields.ts';
+import type { WireContext } from '../../ofproto/codec/reader.ts';
 import type { Switch } from '../../ofproto/switch.ts';
 import { addMatchWord } from '../../ofproto/text/match-syntax.ts';
 import { fault, type NameLookup, parsed, words } from '../../ofproto/text/syntax.ts';
@@ -198,7 +199,10 @@ function fromDatapath(view: DatapathView, key: Uint32Array): Place {
 }
 
 function fromBridge(view: DatapathView, bridge: Bridge, text: string): Place {
-  const names: NameLookup = { portByName: (name) => bridge.portNamed(name)?.ofPort ?? null };
+  const names = {
+    portByName: (name: string) => bridge.portNamed(name)?.ofPort ?? null,
+    tunMetadata: (index: number) => bridge.tlvTable.place(index),
+  };
   const read = parsed(() => exactFlow(text, names));
   if (!read.ok) throw new CommandError(`Bad openflow flow syntax: ${read.error}`);
   const flow = read.value;
@@ -210,7 +214,7 @@ function fromBridge(view: DatapathView, bridge: Bridge, text: string): Place {
 }
 
 /** A flow whose fields are all given, the others being 0. */
-function exactFlow(text: string, names: NameLookup): Uint32Array {
+function exactFlow(text: string, names: NameLookup & Partial<WireContext>): Uint32Array {
   const match = new MatchFields();
   const seen = new Set<string>();
   for (const { key, value } of words(text)) {

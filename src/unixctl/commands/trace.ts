@@ -11,7 +11,7 @@ import { OfVersion } from '../../ofproto/model.ts';
 import type { Switch } from '../../ofproto/switch.ts';
 import { checkActions } from '../../ofproto/tables/check-actions.ts';
 import { parseActions } from '../../ofproto/text/actions-syntax.ts';
-import type { NameOptions } from '../../ofproto/text/field-text.ts';
+import type { MatchTextOptions } from '../../ofproto/text/match-text.ts';
 import { parsed } from '../../ofproto/text/syntax.ts';
 import { formatMegaflow, formatPacketFlow, formatTrace } from '../../ofproto/text/trace-text.ts';
 import { XlateScratch } from '../../ofproto/xlate/context.ts';
@@ -81,7 +81,8 @@ function traceText(what: Traced, actions: readonly Action[] | null): string {
     for (const one of bridge.ports()) if (one.ofPort === port) return one.name;
     return null;
   };
-  const names: NameOptions = what.names ? { portName } : {};
+  const tunMetadata = (index: number) => bridge.tlvTable.place(index);
+  const names: MatchTextOptions = what.names ? { portName, tunMetadata } : { tunMetadata };
   const trace = new Trace(frame !== null);
   const scratch = new XlateScratch();
   const translation = run(what, actions, trace, scratch);
