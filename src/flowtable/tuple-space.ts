@@ -88,6 +88,8 @@ class Subtable<E extends Classified> {
   private readonly stageTries: { readonly trie: FieldTrie; readonly bits: number }[][] = [];
   /** Full hash -> entries with that hash, highest priority first. */
   readonly entries = new Map<number, E[]>();
+  /** The same in the order in which they came, which is the order of dumps. */
+  readonly members = new Set<E>();
   /** How many entries have each priority. */
   private readonly priorities = new Map<number, number>();
   /** Mask of the ports, which stand in the last stage; 0 without them. */
@@ -144,6 +146,7 @@ class Subtable<E extends Classified> {
     } else {
       this.entries.set(hash, [entry]);
     }
+    this.members.add(entry);
     this.count++;
     this.priorities.set(entry.priority, (this.priorities.get(entry.priority) ?? 0) + 1);
     if (entry.priority > this.maxPriority) this.maxPriority = entry.priority;
@@ -161,6 +164,7 @@ class Subtable<E extends Classified> {
     if (!list || i < 0) return false;
     list.splice(i, 1);
     if (list.length === 0) this.entries.delete(hash);
+    this.members.delete(entry);
     this.tally(entry.match, -1);
     this.count--;
     const left = this.priorities.get(entry.priority)! - 1;
@@ -280,6 +284,8 @@ const prefixMask = (bits: number): number => (bits === 0 ? 0 : (0xffffffff << (3
 export class TupleSpaceClassifier<E extends Classified> implements Classifier<E> {
   /** Subtables by the hash of their masks. */
   private readonly byMask = new Map<number, Subtable<E>[]>();
+  /** In the order in which they were made. */
+  private readonly made = new Set<Subtable<E>>();
   /** By maxPriority, highest first; equal ones in the order in which they were made. */
   private sorted: Subtable<E>[] = [];
   private readonly tries: readonly FieldTrie[];
@@ -368,6 +374,7 @@ export class TupleSpaceClassifier<E extends Classified> implements Classifier<E>
       const same = this.byMask.get(key);
       if (same) same.push(subtable);
       else this.byMask.set(key, [subtable]);
+      this.made.add(subtable);
       this.sorted.push(subtable);
     }
     const before = subtable.maxPriority;
@@ -390,6 +397,7 @@ export class TupleSpaceClassifier<E extends Classified> implements Classifier<E>
       const left = this.byMask.get(key)!.filter((s) => s !== subtable);
       if (left.length > 0) this.byMask.set(key, left);
       else this.byMask.delete(key);
+      this.made.delete(subtable);
       this.sorted = this.sorted.filter((s) => s !== subtable);
     } else if (subtable.maxPriority !== before) {
       this.sort();
@@ -409,16 +417,14 @@ export class TupleSpaceClassifier<E extends Classified> implements Classifier<E>
 
   entries(): E[] {
     const all: E[] = [];
-    for (const subtable of this.sorted) {
-      for (const list of subtable.entries.values()) for (const entry of list) all.push(entry);
-    }
+    for (const subtable of this.made) for (const entry of subtable.members) all.push(entry);
     return all.sort((a, b) => b.priority - a.priority);
   }
 
   within(match: Match): E[] {
     const exact = this.subtableOf(match);
     const all: E[] = [];
-    for (const subtable of this.sorted) {
+    for (const subtable of this.made) {
       if (!coversMask(subtable.match, match)) continue;
       if (subtable === exact) {
         // The same mask: only one place to look.
@@ -426,8 +432,8 @@ export class TupleSpaceClassifier<E extends Classified> implements Classifier<E>
         for (const entry of list) if (sameMatch(entry.match, match)) all.push(entry);
         continue;
       }
-      for (const list of subtable.entries.values()) {
-        for (const entry of list) if (matchesWithin(entry.match, match)) all.push(entry);
+      for (const entry of subtable.members) {
+        if (matchesWithin(entry.match, match)) all.push(entry);
       }
     }
     return all;
@@ -436,8 +442,8 @@ export class TupleSpaceClassifier<E extends Classified> implements Classifier<E>
   overlaps(match: Match, priority: number): boolean {
     for (const subtable of this.sorted) {
       if (!subtable.hasPriority(priority)) continue;
-      for (const list of subtable.entries.values()) {
-        for (const e of list) if (e.priority === priority && overlap(e.match, match)) return true;
+      for (const e of subtable.members) {
+        if (e.priority === priority && overlap(e.match, match)) return true;
       }
     }
     return false;

@@ -121,7 +121,7 @@ export const hasNxmHeader = (f: Field): boolean =>
   f.ids.some((id) => id.class !== CLASS_EXPERIMENTER);
 
 /** Bits that actions see of a field: all 16 of arp_op, of which the key has the low half. */
-const actionBits = (f: Field): number => (f.name === 'arp_op' ? 16 : f.bits);
+export const actionBits = (f: Field): number => (f.name === 'arp_op' ? 16 : f.bits);
 
 export function checkSource(r: Reader, s: Subfield): Subfield {
   if (s.bits === 0 || s.offset + s.bits > actionBits(s.field)) r.fail('OFPBAC_BAD_SET_LEN');

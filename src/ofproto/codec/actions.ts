@@ -124,6 +124,9 @@ export function readFlowActions(r: Reader, length = r.left): readonly Action[] {
   if (length % 8 !== 0 || length > r.left) r.fail('OFPBRC_BAD_LEN');
   const actions = actionList.decode(r.window(length, 'OFPBAC_BAD_LEN'));
   checkOutside(r, actions);
+  // As an instruction it is behind all that is applied.
+  const at = actions.findIndex((a) => a.kind === 'writeMetadata');
+  if (at >= 0 && at < actions.length - 1) r.fail('OFPBAC_UNSUPPORTED_ORDER');
   return actions;
 }
 

@@ -4,9 +4,21 @@
  */
 import { TLV_FIELDS } from '../../packet/tlv-table.ts';
 import { HEADER_BYTES } from './header.ts';
-import { entries, nothing } from './message-parts.ts';
+import { entries, nothing, readProperties } from './message-parts.ts';
 import { WireError } from './reader.ts';
-import { type Codec, named, pad, rest, restBytes, struct, u8, u16, u32, u64 } from './wire.ts';
+import {
+  type Codec,
+  named,
+  pad,
+  rest,
+  restBytes,
+  struct,
+  u8,
+  u16,
+  u32,
+  u64,
+  zeros,
+} from './wire.ts';
 
 const bundleControl = struct({
   bundleId: u32,
@@ -98,6 +110,9 @@ const tlvMap = struct({
   _pad: pad(2),
 });
 
+/** The last of the properties: original tuple, reply tuple, zone. */
+const CT_ZONE = 2;
+
 const TLV_MAX_BYTES = 124;
 
 /** Of a table in a modification; what a reply tells is not judged. */
@@ -143,6 +158,16 @@ const ipfixStats = struct({
   _pad: pad(4),
 });
 
+/** The two tuples and the zone, of which only the outer form is checked. */
+const ctFlushProperties: Codec<Uint8Array> = {
+  decode(r) {
+    const start = r.offset;
+    readProperties(r, ({ type, experimenter }) => experimenter === null && type <= CT_ZONE);
+    return r.bytes.slice(start, r.offset);
+  },
+  encode: (w, value) => w.put(value),
+};
+
 export const extensionMessages = {
   bundleControl: { 'of 1.4+ 33': bundleControl, 'onf 1.3-1.3 2300': bundleControl },
   bundleAdd: { 'of 1.4+ 34': bundleAdd, 'onf 1.3-1.3 2301': bundleAdd },
@@ -154,9 +179,15 @@ export const extensionMessages = {
   tlvTableMod: { 'nx 1.0+ 24': tlvTableMod },
   tlvTableRequest: { 'nx 1.0+ 25': nothing },
   tlvTableReply: { 'nx 1.0+ 26': tlvTableReply },
-  ctFlushZone: { 'nx 1.0+ 29': struct({ _pad: pad(6), zone: u16 }) },
+  ctFlushZone: { 'nx 1.0+ 29': struct({ _pad: zeros(6, 'NXBRC_MUST_BE_ZERO'), zone: u16 }) },
   /** Connections of a zone by their addresses; the properties are left to who tracks connections. */
-  ctFlush: { 'nx 1.0+ 32': struct({ ipProto: u8, _pad: pad(7), properties: restBytes }) },
+  ctFlush: {
+    'nx 1.0+ 32': struct({
+      ipProto: u8,
+      _pad: zeros(7, 'NXBRC_MUST_BE_ZERO'),
+      properties: ctFlushProperties,
+    }),
+  },
   ipfixBridgeRequest: { 'nx-request 1.0+ 3': nothing },
   ipfixBridgeReply: { 'nx-reply 1.0+ 3': ipfixStats },
   ipfixFlowRequest: { 'nx-request 1.0+ 4': nothing },

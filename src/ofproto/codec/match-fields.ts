@@ -23,6 +23,8 @@ const ETH_IPV6 = 0x86dd;
 const ETH_MPLS = 0x8847;
 const ETH_MPLS_MULTICAST = 0x8848;
 const ETH_NSH = 0x894f;
+/** OFPHTN_ETHERTYPE. */
+const NAMESPACE_ETH_TYPE = 1;
 const IP_ICMP = 1;
 const IP_TCP = 6;
 const IP_UDP = 17;
@@ -183,8 +185,12 @@ export class MatchFields {
     this.masks[word] = 0;
   }
 
+  /** Also a packet type of the namespace of Ethernet types says what comes. */
   get ethType(): number {
-    return this.values[K.ETH_TYPE_PROTO] >>> 16;
+    const type = this.values[K.PACKET_TYPE];
+    return type >>> 16 === NAMESPACE_ETH_TYPE
+      ? type & 0xffff
+      : this.values[K.ETH_TYPE_PROTO] >>> 16;
   }
 
   get ipProto(): number {

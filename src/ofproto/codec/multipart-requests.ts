@@ -112,6 +112,12 @@ export class MultipartRequests {
     this.begun.delete(xid);
   }
 
+  /** Forgets everything: the connection is over. */
+  clear(): void {
+    this.begun.clear();
+    this.held = 0;
+  }
+
   /** Gives up requests whose next part did not come in time: the last part of each, to answer with OFPBRC_MULTIPART_REQUEST_TIMEOUT. */
   expire(nowMs: number): readonly Uint8Array[] {
     const late: Uint8Array[] = [];

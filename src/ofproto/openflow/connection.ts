@@ -2,9 +2,10 @@
  * What the switch remembers about one controller or tool: role, formats, what it wants to hear, bundles and monitors. All of it
  * begins anew with each connection. Handlers (handlers.ts) change it, events (openflow-bridge.ts) read it.
  */
-import type { Clock } from '../../util/clock.ts';
+import type { Clock, Timer } from '../../util/clock.ts';
 import type { OfErrorName } from '../codec/errors.ts';
 import {
+  type DecodedMessage,
   encodeError,
   encodeMessage,
   encodeParts,
@@ -12,6 +13,7 @@ import {
   type Message,
   type MessageForm,
 } from '../codec/messages.ts';
+import { MultipartRequests } from '../codec/multipart-requests.ts';
 import type { WireContext } from '../codec/reader.ts';
 import { OF10, type OfVersion } from '../codec/versions.ts';
 import type { PacketIn } from '../model.ts';
@@ -29,6 +31,8 @@ type TunMetadata = NonNullable<WireContext['tunMetadata']>;
 
 const DEFAULT_MISS_SEND_LENGTH = 128;
 const ALL_BYTES = 0xffff;
+/** How often requests that lack parts are looked at. */
+const PARTS_MS = 500;
 /** Asynchronous messages are dropped while this much is unsent. */
 const ASYNC_LIMIT_BYTES = 1 << 20;
 
@@ -49,6 +53,9 @@ export class Connection {
   /** Asynchronous messages that found the peer not reading. */
   droppedAsync = 0;
   async: AsyncFilter = new AsyncFilter(OF10);
+  private readonly clock: Clock;
+  private readonly multiparts = new MultipartRequests();
+  private partsTimer: Timer | null = null;
   private readonly tunMetadata: TunMetadata;
   /** Misses and others have a limit each. */
   private readonly missRate: PacketInRate;
@@ -62,6 +69,7 @@ export class Connection {
   ) {
     this.kind = kind;
     this.rconn = rconn;
+    this.clock = clock;
     this.tunMetadata = tunMetadata;
     this.bundles = new Bundles(clock, (opening) => this.error('OFPBFC_TIMEOUT', opening));
     this.monitors = new FlowMonitors(this);
@@ -85,6 +93,9 @@ export class Connection {
 
   /** Gives up what belongs to a connection that is over. */
   end(): void {
+    this.multiparts.clear();
+    this.partsTimer?.cancel();
+    this.partsTimer = null;
     this.bundles.clear();
     this.monitors.clear();
     this.missRate.clear();
@@ -122,6 +133,24 @@ export class Connection {
   /** The form of messages about flows: of 1.0 the controller has chosen. */
   get flowForm(): MessageForm {
     return this.version === OF10 && this.flowFormat === 'nxm' ? 'nx' : 'of';
+  }
+
+  /** What is complete with a message: nothing for a part of a request that others follow. */
+  receive(bytes: Uint8Array): readonly DecodedMessage[] {
+    const complete = this.multiparts.receive(bytes, this.context, this.clock.now());
+    this.watchParts();
+    return complete;
+  }
+
+  private watchParts(): void {
+    if (this.partsTimer !== null || this.multiparts.pending === 0) return;
+    this.partsTimer = this.clock.after(PARTS_MS, () => {
+      this.partsTimer = null;
+      for (const part of this.multiparts.expire(this.clock.now())) {
+        this.error('OFPBRC_MULTIPART_REQUEST_TIMEOUT', part);
+      }
+      this.watchParts();
+    });
   }
 
   reply(message: Message, xid: number): void {

@@ -190,6 +190,9 @@ const HANDLERS: Handlers = {
     return null;
   },
   flowAge: () => null,
+  // No connection is tracked yet: none is left behind.
+  ctFlushZone: () => null,
+  ctFlush: () => null,
 
   bundleControl: ({ bundleId, type, flags }, request) => {
     const { connection, xid, bytes } = request;
@@ -271,28 +274,26 @@ const HANDLERS: Handlers = {
 
 const NO_BYTES = new Uint8Array(0);
 
-/** Carries one message out; what is wrong with it is answered at once. */
+/** Carries one message out, or keeps it as a part of a request; what is wrong with it is answered at once. */
 export function handleMessage(of: OpenflowBridge, connection: Connection, bytes: Uint8Array): void {
-  const decoded = decodeMessage(bytes, connection.context);
-  if (!decoded.ok) {
-    of.log.info(`${connection.rconn.name}: received message that is no good: ${decoded.error}`);
-    connection.error(decoded.error, bytes);
-    return;
+  for (const decoded of connection.receive(bytes)) {
+    if (decoded.ok) carryOut(decoded.message, { of, connection, xid: decoded.xid, bytes });
+    else {
+      of.log.info(`${connection.rconn.name}: received message that is no good: ${decoded.error}`);
+      connection.error(decoded.error, bytes);
+    }
   }
-  const { message, xid } = decoded;
+}
+
+function carryOut(message: Message, request: Request): void {
+  const { of, connection, bytes } = request;
   const handler = HANDLERS[message.kind] as
     | ((message: Message, request: Request) => OfErrorName | null)
     | undefined;
-  const error =
-    handler === undefined
-      ? unknown(message.kind)
-      : handler(message, { of, connection, xid, bytes });
-  if (error !== null) {
-    of.log.info(
-      `${connection.rconn.name}: sending ${error} error reply to ${message.kind} message`,
-    );
-    connection.error(error, bytes);
-  }
+  const error = handler === undefined ? unknown(message.kind) : handler(message, request);
+  if (error === null) return;
+  of.log.info(`${connection.rconn.name}: sending ${error} error reply to ${message.kind} message`);
+  connection.error(error, bytes);
 }
 
 /** Messages that only switches send. */

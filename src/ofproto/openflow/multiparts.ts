@@ -19,6 +19,7 @@ import { describePorts } from '../tables/ports.ts';
 import type { Handlers, Request } from './handlers.ts';
 import { portStatistics } from './port-statistics.ts';
 import { actionBits, describeTable, tableAbilities, tableFeaturesOf } from './table-abilities.ts';
+import { applyTableFeatures } from './table-mod.ts';
 
 const MAX_METERS = 262_144;
 const MAX_BANDS = 8;
@@ -79,8 +80,11 @@ export const MULTIPARTS: Handlers = {
     return answer(request, { kind: 'tableStatsReply', entries });
   },
   tableFeaturesRequest: ({ entries: wanted }, request) => {
-    // Tables are as they are.
-    if (wanted.length > 0) return 'OFPTFFC_EPERM';
+    if (wanted.length > 0) {
+      if (request.connection.role === 'secondary') return 'OFPBRC_IS_SECONDARY';
+      const error = applyTableFeatures(request.of.bridge, wanted, request.connection.version);
+      if (error !== null) return error;
+    }
     const entries = request.of.bridge.tables
       .slice(0, TABLE_COUNT)
       .map((table) => tableFeaturesOf(table, request.connection.version));
@@ -90,6 +94,10 @@ export const MULTIPARTS: Handlers = {
     const entries = request.of.bridge.tables.slice(0, TABLE_COUNT).map(describeTable);
     return answer(request, { kind: 'tableDescReply', entries });
   },
+
+  // Nothing is exported yet.
+  ipfixBridgeRequest: () => 'NXST_NOT_CONFIGURED',
+  ipfixFlowRequest: () => 'NXST_NOT_CONFIGURED',
 
   portStatsRequest: ({ port }, request) => {
     const ports = portsOf(request, port) ?? [];

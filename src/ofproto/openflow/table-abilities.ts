@@ -58,10 +58,13 @@ export const ACTIONS_10 = 0xfff;
 export const actionBits = (version: OfVersion): number =>
   version === OF10 ? ACTIONS_10 : bitsOf(version === OF11 ? ACTIONS_11 : ACTIONS);
 
+export const maxEntriesOf = (table: FlowTable): number =>
+  table.settings.flowLimit ?? DEFAULT_MAX_ENTRIES;
+
 export function tableAbilities(table: FlowTable, version: OfVersion): Partial<TableAbilities> {
   const common = {
-    name: table.settings.name ?? '',
-    maxEntries: table.settings.flowLimit ?? DEFAULT_MAX_ENTRIES,
+    name: table.name ?? '',
+    maxEntries: maxEntriesOf(table),
   };
   if (version === OF10) return { ...common, wildcards: WILDCARDS_10 };
   const hasNext = table.id < TABLE_COUNT - 1;
@@ -134,12 +137,12 @@ export function tableFeaturesOf(table: FlowTable, version: OfVersion): TableFeat
   return {
     tableId: table.id,
     command: 'replace',
-    name: table.settings.name ?? '',
+    name: table.name ?? '',
     metadataMatch: ALL_64,
     metadataWrite: ALL_64,
     eviction: table.isEvicting,
     vacancyEvents: table.vacancy !== null,
-    maxEntries: table.settings.flowLimit ?? DEFAULT_MAX_ENTRIES,
+    maxEntries: maxEntriesOf(table),
     properties: { flows, miss: flows, match: MATCH, wildcards: FIELDS },
   };
 }

@@ -10,9 +10,10 @@ import type { Match } from '../../flowtable/match.ts';
 import { wordOf } from '../../flowtable/match.ts';
 import { LAST_OF_PORT, OFPP_IN_PORT, OFPP_LOCAL, type OfPort } from '../../flowtable/of-port.ts';
 import type { Field } from '../../packet/fields.ts';
-import { ETH_TYPE_PROTO, TP, VLAN_CFI, VLAN0 } from '../../packet/key.ts';
+import { ETH_TYPE_PROTO, PACKET_TYPE, TP, VLAN_CFI, VLAN0 } from '../../packet/key.ts';
 import type { Bridge } from '../bridge.ts';
-import { OFPM_CONTROLLER, OFPM_SLOWPATH, type OfError, OfVersion } from '../model.ts';
+import { actionBits } from '../codec/action-form.ts';
+import { type OfError, OfVersion } from '../model.ts';
 import { ACTION_SET_KINDS } from '../xlate/action-set.ts';
 import { TABLE_COUNT } from './flow-table.ts';
 
@@ -33,8 +34,11 @@ function knownOf(match: Match): Known {
   const types = wordOf(match, ETH_TYPE_PROTO);
   const tp = wordOf(match, TP);
   const vlan = wordOf(match, VLAN0);
+  const packet = wordOf(match, PACKET_TYPE);
+  const ethType = types.mask >>> 16 === 0xffff ? types.value >>> 16 : 0;
   return {
-    ethType: types.mask >>> 16 === 0xffff ? types.value >>> 16 : 0,
+    // 1 is OFPHTN_ETHERTYPE.
+    ethType: packet.value >>> 16 === 1 ? packet.value & 0xffff : ethType,
     proto: (types.mask & 0xff00) === 0xff00 ? (types.value >>> 8) & 0xff : -1,
     icmpType: tp.mask >>> 16 >= 0xff ? tp.value >>> 16 : -1,
     hasVlan: (vlan.mask & vlan.value & VLAN_CFI) !== 0,
@@ -111,11 +115,6 @@ function checkOne(
       if (meterId === 0 || meterId > OFPM_MAX) return fail('OFPMMFC_INVALID_METER');
       return bridge.meters.find(meterId) === null ? fail('OFPMMFC_INVALID_METER') : null;
     }
-    case 'controller': {
-      const { meterId } = action;
-      if (meterId === null || meterId === OFPM_CONTROLLER || meterId === OFPM_SLOWPATH) return null;
-      return bridge.meters.find(meterId) === null ? fail('OFPMMFC_INVALID_METER') : null;
-    }
     case 'setVlanVid':
     case 'setVlanPcp': {
       const missing = known !== null && !known.hasVlan && !action.pushIfNeeded;
@@ -186,8 +185,10 @@ function checkOne(
       );
     case 'push':
       return subfield(action.src, known, isStrict, false);
-    case 'pop':
     case 'checkPktLarger':
+      // What the destination needs is not asked, as in the original.
+      return subfield(action.dst, null, isStrict, true);
+    case 'pop':
     case 'multipath':
       return subfield(action.dst, known, isStrict, true);
     case 'outputReg':
@@ -222,7 +223,7 @@ function subfield(
   isStrict: boolean,
   written: boolean,
 ): OfError | null {
-  if (sub.offset + sub.bits > sub.field.bits && sub.field.at >= 0) {
+  if (sub.offset + sub.bits > actionBits(sub.field) && sub.field.at >= 0) {
     return fail(written ? 'OFPBAC_BAD_SET_LEN' : 'OFPBAC_BAD_ARGUMENT');
   }
   return field(sub.field, known, isStrict, written);

@@ -7,9 +7,10 @@
  * are passed over.
  */
 import type { Action } from '../../flowtable/action.ts';
-import { MATCH_ALL } from '../../flowtable/match.ts';
-import { OFPP_CONTROLLER, type OfPort } from '../../flowtable/of-port.ts';
+import { MATCH_ALL, wordOf } from '../../flowtable/match.ts';
+import { OFPP_CONTROLLER, OFPP_NORMAL, type OfPort } from '../../flowtable/of-port.ts';
 import { Rule, type RuleStats } from '../../flowtable/rule.ts';
+import { DP_HASH, RECIRC_ID } from '../../packet/key.ts';
 import type { Bridge } from '../bridge.ts';
 import type { Origin } from '../events.ts';
 import { type FlowMod, OFPTT_ALL, type OfError, OfVersion } from '../model.ts';
@@ -39,6 +40,10 @@ export function beginFlowMod(change: Change, mod: FlowMod): OfError | null {
     const tableId = mod.tableId === OFPTT_ALL ? 0 : mod.tableId;
     const error = checkActions(bridge, mod.actions, mod.match, tableId, mod.version);
     if (error !== null) return error;
+    // What recirculation matches on is the switch's own.
+    if (wordOf(mod.match, DP_HASH).mask !== 0 || wordOf(mod.match, RECIRC_ID).value !== 0) {
+      return { error: 'OFPBRC_EPERM' };
+    }
   }
   switch (mod.command) {
     case 'add':
@@ -176,12 +181,13 @@ export function chosen(
   return rules;
 }
 
+/** As far as out_port goes: an output that cuts the frame, or that reads its port from a field, does not count, as in the original. */
 export function outputsTo(actions: readonly Action[], port: OfPort): boolean {
   return someAction(
     actions,
     (a) =>
-      ((a.kind === 'output' || a.kind === 'enqueue' || a.kind === 'outputTrunc') &&
-        a.port === port) ||
+      ((a.kind === 'output' || a.kind === 'enqueue') && a.port === port) ||
+      (a.kind === 'normal' && port === OFPP_NORMAL) ||
       (a.kind === 'controller' && port === OFPP_CONTROLLER),
   );
 }

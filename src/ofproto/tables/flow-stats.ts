@@ -60,7 +60,7 @@ export interface TableStats {
 export function tableStats(bridge: Bridge): TableStats[] {
   return bridge.tables.map((table) => ({
     tableId: table.id,
-    name: table.settings.name,
+    name: table.name,
     activeFlows: table.size,
     lookups: BigInt(table.matched + table.missed),
     matched: BigInt(table.matched),

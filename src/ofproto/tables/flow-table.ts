@@ -39,6 +39,8 @@ export class FlowTable {
   readonly id: number;
   settings: FlowTableSettings = DEFAULT_TABLE;
   miss: TableMiss = 'default';
+  /** By table features; the database's name goes first. */
+  nameByController: string | null = null;
   /** OFPTC14_EVICTION and OFPTC14_VACANCY_EVENTS as a table-mod asked for. */
   evictionByController = false;
   vacancy: { readonly downPercent: number; readonly upPercent: number } | null = null;
@@ -64,6 +66,9 @@ export class FlowTable {
   /** Flows, hidden ones as well. */
   get size(): number {
     return this.classifier.size;
+  }
+  get name(): string | null {
+    return this.settings.name ?? this.nameByController;
   }
   get isEvicting(): boolean {
     return this.settings.overflow === 'evict' || this.evictionByController;
