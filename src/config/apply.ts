@@ -267,6 +267,7 @@ export class Applier {
     const { netdev, portNo } = device;
     const requested =
       want.ofportRequest ?? formerNumbers.get(want.name) ?? want.previousOfport ?? null;
+    const status = netdev.status();
     let ofPort: OfPort;
     try {
       ofPort = bridge.addPort({
@@ -275,8 +276,11 @@ export class Applier {
         portNo,
         requestedOfPort: requested,
         patchPeer: want.type === 'patch' ? (want.options.peer ?? null) : null,
-        hwAddr: netdev.status().mac ?? 0n,
-        link: portLink(netdev.status()),
+        hwAddr: status.mac ?? 0n,
+        link: portLink(status),
+        isUp: isUp(status),
+        isAdminUp: status.adminUp !== false,
+        setAdminUp: (up) => this.setAdminUp(netdev, up),
       });
     } catch (failure) {
       this.fail(want, (failure as Error).message);
@@ -286,6 +290,18 @@ export class Applier {
     formerNumbers.delete(want.name);
     entries.set(want.name, new InterfaceEntry(want, netdev, portNo, ofPort));
     this.deps.log.info(`bridge ${bridgeName}: added interface ${want.name} on port ${ofPort}`);
+  }
+
+  /** For port-mods: false when the device refuses. */
+  private setAdminUp(netdev: Netdev, up: boolean): boolean {
+    if (netdev.setAdminUp === undefined) return false;
+    try {
+      netdev.setAdminUp(up);
+      return true;
+    } catch (failure) {
+      this.deps.deviceLog.warn((failure as Error).message);
+      return false;
+    }
   }
 
   private setBundle(bridgeName: string, want: WantedPort): void {
@@ -319,9 +335,9 @@ export class Applier {
       this.settleAddresses(entry);
       this.settleMtu(entry);
       for (const running of entry.entries.values()) {
-        const { linkUp, adminUp, mac } = running.status;
+        const { adminUp, mac } = running.status;
         entry.bridge.setPortDevice(running.ofPort, mac ?? 0n, portLink(running.status));
-        entry.bridge.setPortState(running.ofPort, linkUp !== false && adminUp !== false);
+        entry.bridge.setPortState(running.ofPort, isUp(running.status), adminUp);
       }
       entry.bridge.setMirrors(want.mirrors);
       for (const table of entry.bridge.tables.slice(0, TABLE_COUNT)) {
@@ -411,6 +427,8 @@ export class Applier {
 
 /** A device that leads out of the switch: its MTU binds the internal ports. */
 const isOutside = ({ typeText }: Netdev): boolean => typeText === 'system' || typeText === 'dummy';
+
+const isUp = ({ linkUp, adminUp }: RunningDevice): boolean => linkUp !== false && adminUp !== false;
 
 function bridgeSettings(want: WantedBridge) {
   return {

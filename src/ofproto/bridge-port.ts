@@ -45,6 +45,8 @@ export interface BridgePort {
   readonly patchPeer: string | null;
   bundle: Bundle | null;
   isUp: boolean;
+  /** Sets the device up or down; false when it refuses. */
+  readonly setAdminUp: (up: boolean) => boolean;
   /** OFPPC_* bits (port-flags.ts), as port-mods set them. */
   config: number;
   /** 48 bits. */

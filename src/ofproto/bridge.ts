@@ -21,6 +21,7 @@ import {
 } from './mac-learning.ts';
 import { type MirrorSettings, Mirrors } from './mirrors.ts';
 import { type FlowMod, type FlowRemovedReason, OFPM_CONTROLLER } from './model.ts';
+import { OFPPC_PORT_DOWN } from './port-flags.ts';
 import { PortNumbers } from './port-numbers.ts';
 import { Change } from './tables/change.ts';
 import { expiryMs } from './tables/eviction.ts';
@@ -65,6 +66,12 @@ export interface PortSettings {
   /** 48 bits. */
   readonly hwAddr?: bigint;
   readonly link?: PortLink;
+  /** Default true. */
+  readonly isUp?: boolean;
+  /** Default true. */
+  readonly isAdminUp?: boolean;
+  /** Sets the device up or down; false when it refuses, which is the default. */
+  readonly setAdminUp?: (up: boolean) => boolean;
 }
 
 export type BundlePorts = { readonly ports: readonly OfPort[] } & Partial<BundleSettings>;
@@ -339,8 +346,9 @@ export class Bridge {
       portNo: settings.portNo,
       patchPeer: settings.patchPeer ?? null,
       bundle: null,
-      isUp: true,
-      config: 0,
+      isUp: settings.isUp ?? true,
+      setAdminUp: settings.setAdminUp ?? (() => false),
+      config: settings.isAdminUp === false ? OFPPC_PORT_DOWN : 0,
       hwAddr: settings.hwAddr ?? 0n,
       link: settings.link ?? NO_LINK,
       stats: { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 },
@@ -369,10 +377,15 @@ export class Bridge {
     this.listener.portStatus('delete', describePort(port));
   }
 
-  setPortState(number: OfPort, up: boolean): void {
+  /** `isAdminUp` null leaves that as it is. */
+  setPortState(number: OfPort, isUp: boolean, isAdminUp: boolean | null = null): void {
     const port = this.portMap.get(number);
-    if (!port || port.isUp === up) return;
-    port.isUp = up;
+    if (!port) return;
+    const isDown = isAdminUp === null ? (port.config & OFPPC_PORT_DOWN) !== 0 : !isAdminUp;
+    const config = isDown ? port.config | OFPPC_PORT_DOWN : port.config & ~OFPPC_PORT_DOWN;
+    if (port.isUp === isUp && port.config === config) return;
+    port.isUp = isUp;
+    port.config = config;
     this.changed();
     this.listener.portStatus('modify', describePort(port));
   }

@@ -76,6 +76,32 @@ describe.sequential('ports', () => {
     !isReference(),
   );
 
+  step('a port-mod takes the device down, and what others do to it is told', async () => {
+    const port = async (name: string) =>
+      machine.sh(`ovs-ofctl -O OpenFlow13 dump-ports-desc br0 | grep -A2 '(${name})'`);
+    await machine.sh('ovs-ofctl mod-port br0 p2 down');
+    expect(await machine.sh('ip -o link show p2')).not.toMatch(/<[^>]*\bUP\b/);
+    expect(await port('p2')).toMatch(/PORT_DOWN[\s\S]*LINK_DOWN/);
+    await machine.until('test $(ovs-vsctl get Interface p2 admin_state) = down');
+    expect(await pings(machine, 'h1', '10.0.0.2')).toBe(false);
+    await machine.sh('ovs-ofctl mod-port br0 p2 up');
+    expect(await pingsWithin(machine, 'h1', '10.0.0.2', 5000)).toBe(true);
+    await machine.until('test $(ovs-vsctl get Interface p2 admin_state) = up');
+    expect(await port('p2')).not.toContain('PORT_DOWN');
+
+    const log = '/run/openvswitch/monitor.log';
+    await machine.sh(
+      `ovs-ofctl -O OpenFlow13 monitor br0 65534 --detach --no-chdir --pidfile=/run/openvswitch/monitor.pid 2> ${log}`,
+    );
+    await machine.sh('ip link set p2 down');
+    await machine.until(`cat ${log}`, (told) =>
+      /PORT_STATUS.*MOD: 2\(p2\)[\s\S]*PORT_DOWN/.test(told),
+    );
+    await machine.sh('kill $(cat /run/openvswitch/monitor.pid)');
+    await machine.sh('ip link set p2 up');
+    expect(await pingsWithin(machine, 'h1', '10.0.0.2', 5000)).toBe(true);
+  });
+
   step('a tap port is a device of its own', async () => {
     await machine.sh('ovs-vsctl add-port br0 tap7 -- set Interface tap7 type=tap');
     await machine.sh('ip addr add 10.0.0.7/24 dev tap7');

@@ -32,12 +32,20 @@ export class DummyNetdev implements Netdev {
   private mac: bigint;
   private mtu: number;
   private port: PortNo | null = null;
-  private linkResets = 0;
+  private readonly changed: () => void;
   private readonly gate: FrameGate;
   private readonly rxPcap: PcapWriter | null;
   private readonly txPcap: PcapWriter | null;
 
-  constructor(want: WantedInterface, typeText: string, mac: bigint, gate: FrameGate, clock: Clock) {
+  constructor(
+    want: WantedInterface,
+    typeText: string,
+    mac: bigint,
+    gate: FrameGate,
+    clock: Clock,
+    changed: () => void,
+  ) {
+    this.changed = changed;
     this.name = want.name;
     this.typeText = typeText;
     this.mac = mac;
@@ -70,8 +78,9 @@ export class DummyNetdev implements Netdev {
   }
 
   setAdminUp(up: boolean): void {
-    if (up !== this.adminUp) this.linkResets++;
+    if (up === this.adminUp) return;
     this.adminUp = up;
+    this.changed();
   }
 
   status(): RunningDevice {
@@ -79,7 +88,7 @@ export class DummyNetdev implements Netdev {
       mac: this.mac,
       adminUp: this.adminUp,
       linkUp: this.adminUp,
-      linkResets: this.linkResets,
+      linkResets: 0,
       speedBps: null,
       fullDuplex: null,
       mtu: this.mtu,
@@ -133,7 +142,7 @@ export class DummyNetdevs {
 
   async open(want: WantedInterface, typeText: string, gate: FrameGate): Promise<Netdev> {
     const mac = want.mac ?? FIRST_MAC + this.made++;
-    const device = new DummyNetdev(want, typeText, mac, gate, this.clock);
+    const device = new DummyNetdev(want, typeText, mac, gate, this.clock, () => this.changed());
     this.devices.set(want.name, device);
     const close = device.close.bind(device);
     device.close = async () => {

@@ -22,6 +22,8 @@ export interface Netdev {
   setMtu(mtu: number): void;
   /** Sets the MAC address; throws SystemError. */
   setMac(mac: bigint): void;
+  /** Sets the device administratively up or down; throws SystemError. Absent where there is no such state. */
+  setAdminUp?(up: boolean): void;
   /** Called after the datapath took the port and before frames matter. */
   attached?(port: PortNo): void;
   /** Gives the device back. `remove`: the port was deleted, so a device of ours disappears. */

@@ -78,6 +78,10 @@ class SystemNetdev implements Netdev {
     this.links.setMac(this.last, mac);
   }
 
+  setAdminUp(up: boolean): void {
+    this.links.setUp(this.last, up);
+  }
+
   async close(): Promise<void> {
     await closeDescriptor(this.spec.fd);
   }

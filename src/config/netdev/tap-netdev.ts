@@ -122,6 +122,14 @@ class TapNetdev implements Netdev {
     if (link !== undefined) this.links.setMac(link, mac);
   }
 
+  setAdminUp(up: boolean): void {
+    const link = this.here();
+    if (link === undefined) {
+      throw new NetdevError(`${this.name}: the device is in another network namespace`);
+    }
+    this.links.setUp(link, up);
+  }
+
   async close(remove: boolean): Promise<void> {
     if (remove) setTapPersistent(this.spec.fd, false);
     await closeDescriptor(this.spec.fd);

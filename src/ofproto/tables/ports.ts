@@ -34,7 +34,12 @@ export function applyPortMod(bridge: Bridge, mod: PortMod): OfError | null {
   const port = bridge.port(mod.port);
   if (port === null) return { error: 'OFPPMFC_BAD_PORT' };
   if (port.hwAddr !== mod.hwAddr) return { error: 'OFPPMFC_BAD_HW_ADDR' };
-  const mask = mod.mask & CHANGEABLE;
+  let mask = mod.mask & CHANGEABLE;
+  const isDown = (mod.config & OFPPC_PORT_DOWN) !== 0;
+  if ((mask & (mod.config ^ port.config) & OFPPC_PORT_DOWN) !== 0 && !port.setAdminUp(!isDown)) {
+    // As in the original, a device that has no such state (a patch port) stays up, and the others of the bits count.
+    mask &= ~OFPPC_PORT_DOWN;
+  }
   bridge.setPortConfig(port, (port.config & ~mask) | (mod.config & mask));
   return null;
 }

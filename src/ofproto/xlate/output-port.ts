@@ -25,7 +25,7 @@ const REG_WORDS = 16;
 
 /** `compared`: the tags wanted were derived from more than one tag, see XlateContext.commit. */
 export function outputPort(ctx: XlateContext, port: BridgePort, compared = false): void {
-  if ((port.config & (OFPPC_NO_FWD | OFPPC_PORT_DOWN)) !== 0) {
+  if ((port.config & OFPPC_NO_FWD) !== 0) {
     ctx.drop('drop_action_forwarding_disabled', 'OFPPC_NO_FWD set, skipping output');
   } else if (port.portNo !== null || port.patchPeer !== null) {
     if (port.portNo !== null) ctx.outputTo(port.portNo, compared);
@@ -56,9 +56,8 @@ function copyTo(ctx: XlateContext, bundle: Bundle, mirrors: readonly Mirror[]): 
 export const isLive = (port: BridgePort): boolean =>
   port.isUp && (port.config & OFPPC_PORT_DOWN) === 0;
 
-/** False when frames from the port are ignored. */
-export const mayReceive = (port: BridgePort): boolean =>
-  (port.config & (OFPPC_NO_RECV | OFPPC_PORT_DOWN)) === 0;
+/** False when frames from the port are ignored. A port that is down has none. */
+export const mayReceive = (port: BridgePort): boolean => (port.config & OFPPC_NO_RECV) === 0;
 
 function enterPeer(ctx: XlateContext, port: BridgePort): void {
   const peer = ctx.source.peerOf(port);

@@ -14,7 +14,7 @@ import {
   ofPort,
 } from '../../flowtable/of-port.ts';
 import { OF_IN_PORT, SKB_PRIORITY } from '../../packet/key.ts';
-import { OFPPC_NO_FLOOD, OFPPC_NO_FWD, OFPPC_PORT_DOWN } from '../port-flags.ts';
+import { OFPPC_NO_FLOOD, OFPPC_NO_FWD } from '../port-flags.ts';
 import type { XlateContext } from './context.ts';
 import { sendToController } from './controller.ts';
 import { consultHash, flowHash, hashTwoWords } from './flow-hash.ts';
@@ -119,7 +119,7 @@ export function outputTrunc(
     ctx.drop('drop_action_of_pipeline');
     return;
   }
-  if ((port.config & (OFPPC_NO_FWD | OFPPC_PORT_DOWN)) === 0) ctx.program.trunc(action.maxBytes);
+  if ((port.config & OFPPC_NO_FWD) === 0) ctx.program.trunc(action.maxBytes);
   outputPort(ctx, port);
 }
 

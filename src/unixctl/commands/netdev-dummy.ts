@@ -37,7 +37,6 @@ export function netdevDummyCommands(dummies: DummyNetdevs): Command[] {
         if (state !== 'up' && state !== 'down') throw new CommandError('Invalid Admin State');
         const devices = args.length > 1 ? [find(args[0], UNKNOWN_NETDEV)] : [...dummies.all()];
         for (const device of devices) device.setAdminUp(state === 'up');
-        dummies.changed();
         return 'OK';
       },
     },
