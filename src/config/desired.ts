@@ -178,7 +178,7 @@ class Reader {
     const override = datapathId(id);
     // All zeros is how to ask for none.
     if (id !== null && override === null && !/^(0x)?0+$/.test(id)) {
-      this.problem('warn', `bridge ${row.name}: ignoring invalid other_config:datapath-id "${id}"`);
+      this.problem('info', `bridge ${row.name}: ignoring invalid other_config:datapath-id "${id}"`);
     }
     return {
       uuid: row.uuid,

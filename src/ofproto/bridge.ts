@@ -9,6 +9,7 @@ import { OFPP_LOCAL, type OfPort } from '../flowtable/of-port.ts';
 import { Rule } from '../flowtable/rule.ts';
 import { TlvTable } from '../packet/tlv-table.ts';
 import type { Clock } from '../util/clock.ts';
+import type { Logger } from '../util/logger.ts';
 import { type BridgePort, NO_LINK, type PortLink } from './bridge-port.ts';
 import { Bundle, type BundleSettings, DEFAULT_BUNDLE, sameBundleSettings } from './bundle.ts';
 import { type BridgeListener, NO_LISTENER, type Origin } from './events.ts';
@@ -93,6 +94,7 @@ const MISS_ACTION: Action = {
 
 /** What a bridge needs of the switch that it belongs to. */
 export interface BridgeHost {
+  readonly log: Logger;
   readonly meters: MeterHost;
   /**
    * Called after each change that may alter how frames are forwarded; with `tables` when ports and settings are what
@@ -124,6 +126,7 @@ export class Bridge {
   settings: BridgeSettings = DEFAULT_BRIDGE;
   private floodVlans = VlanSet.of([]);
   readonly clock: Clock;
+  readonly log: Logger;
   private readonly host: BridgeHost;
   private hasControllers = false;
   private flooding: readonly BridgePort[] | null = null;
@@ -142,6 +145,7 @@ export class Bridge {
     this.datapathType = datapathType;
     this.clock = clock;
     this.host = host;
+    this.log = host.log;
     this.macs = new MacTable<Bundle>(clock, (event) => host.count(event));
     this.numbers = new PortNumbers(clock);
     this.meters = new Meters(host.meters);

@@ -4,8 +4,8 @@
  * controller is told, with what was known then.
  *
  * Equal states have one number, so that translating a flow again gives the same program. Megaflows hold the numbers
- * that their programs name; a number that nothing holds is kept for a while, since frames may be on their way,
- * and is never given again soon.
+ * that their programs name; a number that nothing holds any more is kept for a while, since frames may be on their way,
+ * but an equal state gets another one, and it is never given again soon.
  */
 import type { Action, ControllerReason } from '../flowtable/action.ts';
 import type { Rule } from '../flowtable/rule.ts';
@@ -41,6 +41,7 @@ export interface FrozenState {
   /** Words of the flow that are not read from the frame, and their values. */
   readonly words: readonly number[];
   readonly values: readonly number[];
+  /** Bottom first. */
   readonly stack: readonly StackEntry[];
   readonly actionSet: readonly Action[];
   readonly segments: readonly FrozenSegment[];
@@ -114,7 +115,18 @@ export class RecircTable {
       if (!entry) continue;
       entry.holders--;
       entry.seenMs = nowMs;
+      if (entry.holders === 0) this.disown(entry);
     }
+  }
+
+  /** Numbers that were told to somebody, and that nothing holds: a trace, a frame that was sent. */
+  passing(ids: readonly number[], nowMs: number): void {
+    this.hold(ids);
+    this.release(ids, nowMs);
+  }
+
+  private disown(entry: Entry): void {
+    if (this.byKey.get(entry.key) === entry) this.byKey.delete(entry.key);
   }
 
   /** Forgets what nothing has held for a while. */
@@ -122,7 +134,7 @@ export class RecircTable {
     for (const entry of this.byId.values()) {
       if (entry.holders > 0 || nowMs - entry.seenMs < GRACE_MS) continue;
       this.byId.delete(entry.id);
-      this.byKey.delete(entry.key);
+      this.disown(entry);
     }
   }
 
@@ -131,7 +143,7 @@ export class RecircTable {
     for (const entry of this.byId.values()) {
       if (entry.state.bridge !== bridge) continue;
       this.byId.delete(entry.id);
-      this.byKey.delete(entry.key);
+      this.disown(entry);
     }
   }
 

@@ -6,8 +6,10 @@
  * in the datapath reflects it.
  */
 import type { Datapath } from '../datapath/datapath.ts';
+import { IN_PORT } from '../packet/key.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Logger, LogSource } from '../util/logger.ts';
+import { rateLimited } from '../util/rate-limit.ts';
 import { Bridge, type BridgeHost, type BridgeSettings, type DatapathType } from './bridge.ts';
 import type { BridgePort } from './bridge-port.ts';
 import { FlowCache } from './flow-cache.ts';
@@ -16,6 +18,8 @@ import { meterHostOf } from './meter-host.ts';
 import { packetInOf } from './packet-in.ts';
 import { type FrozenState, RecircTable } from './recirc-table.ts';
 import { DEFAULT_REVALIDATOR, Revalidator, type RevalidatorSettings } from './revalidate.ts';
+import { formatPacketFlow } from './text/trace-text.ts';
+import { traceReport } from './trace-report.ts';
 import { UpcallHandler } from './upcall.ts';
 import type { XlateSource } from './xlate/context.ts';
 
@@ -51,6 +55,7 @@ export class Switch implements XlateSource {
   private readonly bridgeHost: BridgeHost;
   vlanLimit = 1;
   private readonly log: Logger;
+  private readonly xlateLog: Logger;
   private readonly bridgeMap = new Map<string, Bridge>();
   private readonly aging: Timer;
   /** Real ports by datapath number, and patch ports by name; rebuilt when stale. */
@@ -62,7 +67,10 @@ export class Switch implements XlateSource {
     this.datapath = deps.datapath;
     this.clock = deps.clock;
     this.log = deps.logs.module('ofproto_dpif');
+    this.xlateLog = rateLimited(deps.logs.module('ofproto_dpif_xlate'), deps.clock);
+    const traceLog = rateLimited(deps.logs.module('ofproto_dpif_upcall'), deps.clock, 1);
     this.bridgeHost = {
+      log: this.log,
       meters: meterHostOf(deps.datapath),
       count: deps.count,
       changed: (what) => {
@@ -103,6 +111,7 @@ export class Switch implements XlateSource {
       log,
       packetIn: (upcall) => packetInOf(this.recirc, upcall),
       learned: () => this.revalidator.changed(),
+      exceeded: (flow) => this.logTrace(traceLog, flow),
     });
     this.aging = deps.clock.every(AGING_PERIOD_MS, () => {
       for (const bridge of this.bridgeMap.values()) bridge.run();
@@ -158,6 +167,23 @@ export class Switch implements XlateSource {
   }
   thaw(recircId: number): FrozenState | null {
     return this.recirc.find(recircId);
+  }
+
+  report(bridge: Bridge, line: string, flow: Uint32Array): void {
+    if (!this.xlateLog.enabled('warn')) return;
+    this.xlateLog.warn(
+      `${line} on bridge ${bridge.name} while processing ${formatPacketFlow(flow)}`,
+    );
+  }
+
+  /** How a frame came to exceed a limit is told whole, but seldom. */
+  private logTrace(log: Logger, flow: Uint32Array): void {
+    if (!log.enabled('warn')) return;
+    const inPort = this.portByNo(flow[IN_PORT]);
+    if (inPort === null) return;
+    const { bridge } = inPort;
+    const subject = { bridge, inPort, flow, hasFrame: false, names: false, actions: null };
+    log.warn(traceReport(this, subject).text);
   }
 
   /** Statistics are up to date: flows whose time is over go. */

@@ -37,6 +37,8 @@ export interface UpcallDeps {
   readonly packetIn: (upcall: Upcall) => boolean;
   /** A MAC table changed: other megaflows may be stale. */
   readonly learned: () => void;
+  /** The tables lead round and round, for this flow (FLOW_WORDS words). */
+  readonly exceeded: (flow: Uint32Array) => void;
 }
 
 export class UpcallHandler {
@@ -77,6 +79,13 @@ export class UpcallHandler {
     flow.fill(0, DP_WORDS);
     for (let w = 0; w < DP_WORDS; w++) flow[w] = upcall.key[w];
     const translation = translate(deps.source, flow, null, this.scratch);
+    const { dropReason } = translation;
+    if (
+      dropReason === 'drop_action_recursion_too_deep' ||
+      dropReason === 'drop_action_too_many_resubmit'
+    ) {
+      deps.exceeded(flow);
+    }
     const tcpFlags = flow[TCP_FLAGS] >>> 16;
     if (applyEffects(translation.effects, 1, upcall.frameBytes, now, tcpFlags)) {
       this.hasLearned = true;

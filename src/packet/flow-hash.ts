@@ -1,9 +1,10 @@
 /**
  * The hash of a flow: what HASH writes into dp_hash, and what translation computes when it has to know it.
  *
- * IP: addresses, protocol and, unless the packet is a fragment, ports. Other frames: addresses and type of Ethernet.
- * A symmetric hash is the same for both directions, and takes the addresses of Ethernet and ARP in: it is what select
- * groups use, which have to spread frames that differ in any of these. Never 0, which means "no hash".
+ * Of IP: addresses, protocol and, unless the packet is a fragment, ports. Other frames: addresses and type of Ethernet. A symmetric
+ * hash is the same for both directions; of IP it is Open vSwitch's, with its value, since select groups choose by it and which
+ * member a flow takes is seen from outside. Of other frames it takes the addresses of Ethernet and ARP in, where the original has no
+ * hash: select groups have to spread them, too. Never 0, which means "no hash".
  */
 import {
   ETH_DST,
@@ -26,11 +27,20 @@ import {
   IP_PROTO_UDP,
 } from './protocol.ts';
 
-const mix = (h: number, word: number): number => {
+/** A step of MurmurHash3 over a 32-bit word. */
+export function hashAdd(hash: number, word: number): number {
   const x = Math.imul(word, 0xcc9e2d51);
-  const y = h ^ Math.imul((x << 15) | (x >>> 17), 0x1b873593);
+  const y = hash ^ Math.imul((x << 15) | (x >>> 17), 0x1b873593);
   return (Math.imul((y << 13) | (y >>> 19), 5) + 0xe6546b64) | 0;
-};
+}
+
+/** Its last step; `final` is mostly the number of bytes hashed. */
+export function hashFinish(hash: number, final: number): number {
+  let x = hash ^ final;
+  x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
+  x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
+  return (x ^ (x >>> 16)) >>> 0;
+}
 
 /** Hash of the key at keys[base ..], 1 .. 0xffffffff. */
 export function flowHash(
@@ -39,33 +49,64 @@ export function flowHash(
   basis: number,
   isSymmetric: boolean,
 ): number {
+  const type = keys[base + ETH_TYPE_PROTO] >>> 16;
+  const isIp = type === ETH_TYPE_IPV4 || type === ETH_TYPE_IPV6;
+  if (isIp && isSymmetric) return symmetricL3(keys, base, basis, HashedPorts.NO_UDP) || 1;
+  if (isIp) return fiveTuple(keys, base, basis);
+  let h = ethernet(hashAdd(basis, type), keys, base, isSymmetric);
+  if (isSymmetric && (type === ETH_TYPE_ARP || type === ETH_TYPE_RARP)) {
+    h = pair(h, keys[base + IPV4_SRC], keys[base + IPV4_DST], true);
+  }
+  return hashFinish(h, 0) || 1;
+}
+
+function fiveTuple(keys: Uint32Array, base: number, basis: number): number {
+  const typeProto = keys[base + ETH_TYPE_PROTO];
+  let h = basis | 0;
+  if (typeProto >>> 16 === ETH_TYPE_IPV4) {
+    h = pair(h, keys[base + IPV4_SRC], keys[base + IPV4_DST], false);
+  } else {
+    for (let i = 0; i < 4; i++) {
+      h = pair(h, keys[base + IPV6_SRC + i], keys[base + IPV6_DST + i], false);
+    }
+  }
+  h = hashAdd(h, (typeProto >>> 8) & 255);
+  if ((typeProto & 3) === 0) h = hashAdd(h, keys[base + TP]);
+  return hashFinish(h, 0) || 1;
+}
+
+/** Which protocols' ports a symmetric hash takes in: a reply over UDP need not come from the port that was asked. */
+export const HashedPorts = { NONE: 0, NO_UDP: 1, ALL: 2 } as const;
+
+/**
+ * Open vSwitch's hash of addresses, protocol and ports of IP that is the same for both directions, 0 for other frames.
+ * `ports`: a HashedPorts.
+ */
+export function symmetricL3(keys: Uint32Array, base: number, basis: number, ports: number): number {
   const typeProto = keys[base + ETH_TYPE_PROTO];
   const type = typeProto >>> 16;
-  const proto = (typeProto >>> 8) & 255;
   let h = basis | 0;
-  if (type === ETH_TYPE_IPV4) {
-    h = pair(h, keys[base + IPV4_SRC], keys[base + IPV4_DST], isSymmetric);
-  } else if (type === ETH_TYPE_IPV6) {
+  if (type === ETH_TYPE_IPV4) h = hashAdd(h, swap32(keys[base + IPV4_SRC] ^ keys[base + IPV4_DST]));
+  else if (type === ETH_TYPE_IPV6) {
     for (let i = 0; i < 4; i++) {
-      h = pair(h, keys[base + IPV6_SRC + i], keys[base + IPV6_DST + i], isSymmetric);
+      h = hashAdd(h, swap32(keys[base + IPV6_SRC + i] ^ keys[base + IPV6_DST + i]));
     }
-  } else {
-    h = ethernet(mix(h, type), keys, base, isSymmetric);
-    if (isSymmetric && (type === ETH_TYPE_ARP || type === ETH_TYPE_RARP)) {
-      h = pair(h, keys[base + IPV4_SRC], keys[base + IPV4_DST], true);
+  } else return 0;
+  if (ports !== HashedPorts.NONE) {
+    const proto = (typeProto >>> 8) & 255;
+    h = hashAdd(h, proto);
+    const isFragment = (typeProto & 3) !== 0;
+    const isUdp = proto === IP_PROTO_UDP && ports === HashedPorts.ALL;
+    if (!isFragment && (proto === IP_PROTO_TCP || proto === IP_PROTO_SCTP || isUdp)) {
+      h = hashAdd(h, swap16((keys[base + TP] >>> 16) ^ (keys[base + TP] & 0xffff)));
     }
-    return finish(h);
   }
-  if (isSymmetric) h = ethernet(h, keys, base, true);
-  h = mix(h, proto);
-  const hasPorts = proto === IP_PROTO_TCP || proto === IP_PROTO_UDP || proto === IP_PROTO_SCTP;
-  if (hasPorts && (typeProto & 3) === 0) {
-    h = pair(h, keys[base + TP] >>> 16, keys[base + TP] & 0xffff, isSymmetric);
-  } else if (!isSymmetric && (typeProto & 3) === 0) {
-    h = mix(h, keys[base + TP]);
-  }
-  return finish(h);
+  return hashFinish(h, basis);
 }
+
+const swap16 = (x: number): number => ((x & 0xff) << 8) | (x >>> 8);
+const swap32 = (x: number): number =>
+  ((x << 24) | ((x & 0xff00) << 8) | ((x >>> 8) & 0xff00) | (x >>> 24)) >>> 0;
 
 function ethernet(h: number, keys: Uint32Array, base: number, isSymmetric: boolean): number {
   const low = pair(h, keys[base + ETH_SRC], tail(keys, base), isSymmetric);
@@ -78,13 +119,6 @@ const tail = (keys: Uint32Array, base: number): number =>
   ((keys[base + ETH_DST] << 16) | (keys[base + ETH_DST_SRC] >>> 16)) >>> 0;
 
 function pair(h: number, a: number, b: number, isSymmetric: boolean): number {
-  if (!isSymmetric) return mix(mix(h, a), b);
-  return mix(mix(h, (a ^ b) >>> 0), (a + b) | 0);
-}
-
-function finish(h: number): number {
-  let x = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
-  x = (x ^ (x >>> 16)) >>> 0;
-  return x === 0 ? 1 : x;
+  if (!isSymmetric) return hashAdd(hashAdd(h, a), b);
+  return hashAdd(hashAdd(h, (a ^ b) >>> 0), (a + b) | 0);
 }

@@ -9,8 +9,12 @@ import * as P from './protocol.ts';
 import { parseOptions } from './tunnel-options-text.ts';
 
 export type ParsedFlow =
-  /** DP_WORDS words each; the mask is complete for fields that were given without one, 0 for absent fields. */
-  { ok: true; key: Uint32Array; mask: Uint32Array } | { ok: false; error: string };
+  /**
+   * DP_WORDS words each; the mask is complete for fields that were given without one, 0 for absent fields. The priority
+   * has no place in a key of the datapath.
+   */
+  | { ok: true; key: Uint32Array; mask: Uint32Array; skbPriority: number }
+  | { ok: false; error: string };
 
 export interface FlowParseOptions {
   /** Number of the port with this name, for in_port(NAME). */
@@ -22,9 +26,10 @@ export function parseFlow(text: string, options: FlowParseOptions = {}): ParsedF
   const wrongAt = parser.list(text, 0, text.length, 0);
   if (wrongAt >= 0) return { ok: false, error: `syntax error at ${text.slice(wrongAt)}` };
   if (parser.key[K.ETH_TYPE_PROTO] >>> 16 === 0) {
-    parser.key[K.ETH_TYPE_PROTO] |= P.ETH_TYPE_NONE << 16;
+    parser.key[K.ETH_TYPE_PROTO] |= parser.impliedType << 16;
   }
-  return { ok: true, key: parser.key, mask: parser.mask };
+  const { key, mask, skbPriority } = parser;
+  return { ok: true, key, mask, skbPriority };
 }
 
 /** Fields of a header: where each goes. A parser returns false for text that is not of its kind. */
@@ -33,6 +38,9 @@ type FieldReader = (value: string, mask: string | undefined) => boolean;
 class FlowParser {
   readonly key = new Uint32Array(K.DP_WORDS);
   readonly mask = new Uint32Array(K.DP_WORDS);
+  skbPriority = 0;
+  /** Of a flow without eth_type(): ipv4() and ipv6() tell it. */
+  impliedType: number = P.ETH_TYPE_NONE;
   private readonly options: FlowParseOptions;
 
   constructor(options: FlowParseOptions) {
@@ -122,6 +130,7 @@ class FlowParser {
         return port !== undefined && this.put(K.IN_PORT, 0, 0xffffffff, port);
       }
       case 'skb_priority':
+        this.skbPriority = parseNumber(value) ?? 0;
         return parseNumber(value) !== undefined;
       case 'tunnel':
         return this.nested(args, (item, inside) => this.tunnelItem(item, inside));
@@ -176,6 +185,7 @@ class FlowParser {
       case 'vlan':
         return this.vlan(args, depth);
       case 'ipv4':
+        this.impliedType = P.ETH_TYPE_IPV4;
         return readFields(args, {
           src: this.ipv4(K.IPV4_SRC),
           dst: this.ipv4(K.IPV4_DST),
@@ -185,6 +195,7 @@ class FlowParser {
           frag: this.frag,
         });
       case 'ipv6':
+        this.impliedType = P.ETH_TYPE_IPV6;
         return readFields(args, {
           src: this.ipv6(K.IPV6_SRC),
           dst: this.ipv6(K.IPV6_DST),

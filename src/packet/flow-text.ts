@@ -204,12 +204,20 @@ function arp(parts: string[], text: FlowText): void {
 
 function mpls(parts: string[], { key, mask, verbose }: FlowText): void {
   const entries: string[] = [];
+  // Masks are left out when no entry needs one.
+  let isExact = true;
+  for (let i = 0; i < 3; i++) {
+    if (mask[K.MPLS_LSE + i] >>> 0 !== 0xffffffff && (mask[K.MPLS_LSE + i] !== 0 || verbose)) {
+      isExact = false;
+    }
+    if ((key[K.MPLS_LSE + i] & 0x100) !== 0) break;
+  }
   for (let i = 0; i < 3; i++) {
     const lse = key[K.MPLS_LSE + i];
     const m = mask[K.MPLS_LSE + i];
     if (m !== 0 || verbose) {
       const show = (name: string, value: number, bits: number, format: (n: number) => string) =>
-        `${name}=${value}${m >>> 0 === 0xffffffff ? '' : `/${format(bits)}`}`;
+        `${name}=${value}${isExact ? '' : `/${format(bits)}`}`;
       const plain = (n: number) => n.toString(16);
       entries.push(
         [

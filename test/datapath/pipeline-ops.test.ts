@@ -411,12 +411,13 @@ describe('HASH', () => {
     for (const n of counts) expect(Math.abs(n - 100)).toBeLessThan(40);
   });
 
-  test('symmetric, spreads what differs in addresses of Ethernet or of ARP alone', async () => {
+  test('symmetric, spreads what differs in one address alone: of IP, else of Ethernet or ARP', async () => {
     const arp = new Uint8Array(42).fill(9);
     arp.set([0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, 1], 12);
     for (const [frame, at] of [
-      [tcp.frame, 5],
-      [tcp6.frame, 11],
+      [tcp.frame, 29],
+      [tcp6.frame, 37],
+      [arp, 5],
       [arp, 31],
       [arp, 41],
     ] as const) {

@@ -132,7 +132,9 @@ function put(
     const before = old?.buckets.find((b) => b.bucketId === bucket.bucketId);
     return { ...bucket, stats: before?.stats ?? { packets: 0, bytes: 0 } };
   });
-  const group = new Group(groupId, type, counted, selection, old?.createdMs ?? now, old?.stats);
+  const createdMs = old?.createdMs ?? now;
+  const note = (line: string): void => bridge.log.dbg(line);
+  const group = new Group(groupId, type, counted, selection, createdMs, old?.stats, note);
   bridge.groups.put(groupId, group);
   change.onRevert(() => bridge.groups.put(groupId, old));
   return null;

@@ -226,6 +226,7 @@ export function formatMegaflow(
     shown.set(mask.subarray(K.TUN_METADATA_PRESENT), K.TUN_METADATA_PRESENT);
   shown[K.IN_PORT] = 0;
   shown[K.OF_IN_PORT] = 0xffffffff;
+  shown[K.SKB_PRIORITY] = mask[K.SKB_PRIORITY];
   const tci = tagBits & 0xffff;
   shown[K.VLAN0] = tci === 0 || !hasTag(flow, K.VLAN0) ? 0 : tci | K.VLAN_CFI;
   if (!hasTag(flow, K.VLAN1)) shown[K.VLAN1] = 0;

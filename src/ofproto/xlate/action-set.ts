@@ -115,10 +115,13 @@ export function executeActionSet(ctx: XlateContext): void {
   const node = ctx.trace?.add('table', '--. Executing action set:');
   const level = node ? ctx.trace?.enter(node) : undefined;
   const wasExit = ctx.exit;
+  const { isLast } = ctx;
   ctx.exit = false;
   ctx.isInActionSet = true;
+  ctx.isLast = true;
   ctx.steps.actions(ctx, list, false);
   ctx.isInActionSet = false;
+  ctx.isLast = isLast;
   ctx.exit ||= wasExit;
   if (level) ctx.trace?.leave(level);
 }

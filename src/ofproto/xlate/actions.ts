@@ -130,7 +130,7 @@ const TABLE: { readonly [K in ActionKind]: Translate<K> } = {
 
   resubmit: (ctx, a) => resubmit(ctx, a),
   learn: (ctx, a) => learn(ctx, a),
-  conjunction: (ctx) => void ctx.trace?.add('error', 'executing no-op conjunction action'),
+  conjunction: (ctx) => ctx.report('executing no-op conjunction action'),
   clone: (ctx, a) => cloneActions(ctx, a.actions),
   // Connection tracking comes later: until then its frames are dropped and counted.
   ct: (ctx) => unsupported(ctx, 'ct'),
@@ -186,6 +186,17 @@ function translateActions(
   isGroupBucket: boolean,
 ): void {
   if (actions.length === 0) ctx.trace?.add('action', 'drop');
+  const isLastList = ctx.isLast;
+  runList(ctx, actions, isGroupBucket, isLastList);
+  ctx.isLast = isLastList;
+}
+
+function runList(
+  ctx: XlateContext,
+  actions: readonly Action[],
+  isGroupBucket: boolean,
+  isLastList: boolean,
+): void {
   for (let i = 0; i < actions.length; i++) {
     const action = actions[i];
     if (ctx.error !== null) return;
@@ -196,6 +207,9 @@ function translateActions(
       if (ctx.freezing) keepRest(ctx, actions, i);
       return;
     }
+    // check_pkt_larger takes the rest of the list with it.
+    const isLast = i === actions.length - 1 || action.kind === 'checkPktLarger';
+    ctx.isLast = isLastList && isLast && ctx.actionSet.length === 0;
     const node = ctx.trace?.add('action', '', action);
     const level = node ? ctx.trace?.enter(node) : undefined;
     if (action.kind === 'checkPktLarger')
@@ -218,7 +232,7 @@ function translateActions(
 
 /** True when the action that froze has done nothing yet and must be met again. */
 const repeats = (ctx: XlateContext, action: Action): boolean =>
-  ctx.frozen.length === 0 && action.kind === 'group' && ctx.freezeHash !== null;
+  ctx.frozen.length === 0 && action.kind === 'group';
 
 export const STEPS: XlateSteps = {
   actions: translateActions,

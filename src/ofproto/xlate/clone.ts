@@ -28,19 +28,32 @@ export function runUndoably(ctx: XlateContext, actions: readonly Action[]): void
   });
 }
 
-export function cloneActions(ctx: XlateContext, actions: readonly Action[]): void {
-  const { stack, stackBytes, actionSet, actionSetHasGroup } = ctx;
-  const saved = ctx.save();
+/**
+ * Runs the rest of a pipeline, ending it, so that the frame on the wire can be put right afterwards: in a copy of its own
+ * where the actions that come first cannot be undone and something follows.
+ */
+export function runApart(ctx: XlateContext, actions: readonly Action[]): void {
   const inner = (): void => {
     ctx.steps.actions(ctx, actions, false);
     if (!ctx.freezing) executeActionSet(ctx);
     if (ctx.freezing) finishFreezing(ctx);
   };
+  const { isLast } = ctx;
+  if (isLast) inner();
+  else if (!actions.some((a) => IRREVERSIBLE.has(a.kind))) ctx.undoably(inner);
+  else {
+    ctx.isLast = true;
+    ctx.nested(() => ctx.program.beginClone(), inner);
+    ctx.isLast = isLast;
+  }
+}
+
+export function cloneActions(ctx: XlateContext, actions: readonly Action[]): void {
+  const { stack, stackBytes, actionSet, actionSetHasGroup } = ctx;
+  const saved = ctx.save();
   ctx.actionSet = [];
   ctx.actionSetHasGroup = false;
-  if (actions.some((a) => IRREVERSIBLE.has(a.kind)))
-    ctx.nested(() => ctx.program.beginClone(), inner);
-  else ctx.undoably(inner);
+  runApart(ctx, actions);
   ctx.exit = false;
   Object.assign(ctx, { stack, stackBytes, actionSet, actionSetHasGroup });
   ctx.restore(saved);

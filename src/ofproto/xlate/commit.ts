@@ -99,7 +99,9 @@ export function commit(ctx: XlateContext): void {
   setFields(ctx, METADATA);
 }
 
+/** A header without a protocol is taken for one that is not there, as the original does. */
 function setIp(ctx: XlateContext, fields: readonly Bits[]): void {
+  if ((ctx.base[K.ETH_TYPE_PROTO] & 0xff00) === 0) return;
   setFields(ctx, fields);
   setFields(ctx, TRANSPORT);
 }

@@ -27,10 +27,14 @@ import { VlanStack } from './vlan-stack.ts';
 export const MAX_DEPTH = 64;
 /** Table lookups in one translation. */
 export const MAX_RESUBMITS = 4096;
-/** Bytes that push may have on the stack. */
+/** Tables are not looked at any more with so many bytes on the stack. */
 export const MAX_STACK_BYTES = 65_536;
-/** A program longer than this is a loop; 64 KiB of netlink attributes in the original. */
-const MAX_PROGRAM_WORDS = 8192;
+/** What a value of so many bits counts: its length stands beside it in the original. */
+export const stackedBytes = (bits: number): number => Math.ceil(bits / 8) + 1;
+/** Tables are not looked at any more with a program longer than this: 64 kB of netlink attributes in the original. */
+export const MAX_TABLE_PROGRAM_WORDS = 16_383;
+/** Whatever made a program of this length, it goes no further. */
+const MAX_PROGRAM_WORDS = 4 * MAX_TABLE_PROGRAM_WORDS;
 
 /** What translation reads of the switch, besides the bridges themselves. */
 export interface XlateSource {
@@ -42,13 +46,24 @@ export interface XlateSource {
   /** Number of a frozen state; equal ones have the same. 0 when there are too many. */
   freeze(state: FrozenState): number;
   thaw(recircId: number): FrozenState | null;
+  /** Logs what is wrong with the tables of a bridge; `flow` as the frame is by then. */
+  report(bridge: Bridge, line: string, flow: Uint32Array): void;
 }
 
 /** How translation reaches tables and lists of actions: actions.ts, given here so that no file imports itself. */
 export interface XlateSteps {
   actions(ctx: XlateContext, actions: readonly Action[], isGroupBucket: boolean): void;
-  /** `mayPacketIn`: a miss may go to the controller. `honorMiss`: the table's miss configuration counts. */
-  table(ctx: XlateContext, table: number, mayPacketIn: boolean, honorMiss: boolean): void;
+  /**
+   * `mayPacketIn`: a miss may go to the controller. `honorMiss`: the table's miss configuration counts. `isApart`: a
+   * pipeline of its own begins, and ends with the action set.
+   */
+  table(
+    ctx: XlateContext,
+    table: number,
+    mayPacketIn: boolean,
+    honorMiss: boolean,
+    isApart?: boolean,
+  ): void;
   actionSet(ctx: XlateContext): void;
   pause(ctx: XlateContext, action: ActionOf<'controller'>): void;
   /** Copies the frame, that passes the bundle, to mirrors that have not had it. */
@@ -65,6 +80,11 @@ export class XlateScratch {
   readonly mask = new Uint32Array(FLOW_WORDS);
   readonly written = new Uint32Array(FLOW_WORDS);
   readonly program = new ProgramBuilder();
+}
+
+/** The stack of push and pop: its top, and what is below. */
+export interface Stacked extends StackEntry {
+  readonly below: Stacked | null;
 }
 
 /** What a translation has so far, to be gone back to. */
@@ -108,7 +128,7 @@ export class XlateContext {
   lookupPort: OfPort | null = null;
   depth = 0;
   resubmits = 0;
-  stack: StackEntry[] = [];
+  stack: Stacked | null = null;
   stackBytes = 0;
   actionSet: Action[] = [];
   actionSetHasGroup = false;
@@ -125,6 +145,9 @@ export class XlateContext {
   mirrored: readonly string[] = [];
   /** Bytes that outputs send, while the frame goes to a mirror; 0 for all. */
   snaplen = 0;
+
+  /** Nothing comes behind the action at hand: what it does to the frame need not be undone. */
+  isLast = true;
 
   /** Ends the lists of actions under way, inner and outer ones. */
   exit = false;
@@ -260,7 +283,13 @@ export class XlateContext {
 
   fail(reason: DropReason, line?: string): void {
     this.error ??= reason;
-    if (line !== undefined) this.trace?.add('error', line);
+    if (line !== undefined) this.report(line);
+  }
+
+  /** Something is wrong with the tables: a trace says so, or the log when nobody traces. */
+  report(line: string): void {
+    if (this.trace !== null) this.trace.add('error', line);
+    else this.source.report(this.bridge, line, this.base);
   }
 
   /** The finished program: an empty one becomes an explicit, counted drop. */

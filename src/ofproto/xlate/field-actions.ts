@@ -3,7 +3,7 @@ import type { Action, ActionOf, Subfield } from '../../flowtable/action.ts';
 import { type Field, fullMask } from '../../packet/fields.ts';
 import { ETH_TYPE_PROTO } from '../../packet/key.ts';
 import { executeActionSet } from './action-set.ts';
-import { MAX_STACK_BYTES, type XlateContext } from './context.ts';
+import { stackedBytes, type XlateContext } from './context.ts';
 import { consultHash, flowHash, hashTwoWords } from './flow-hash.ts';
 import { finishFreezing } from './freeze.ts';
 import {
@@ -15,24 +15,6 @@ import {
   readSubfield,
   writeSubfield,
 } from './subfields.ts';
-
-/** Fields of IP headers: setting one consults the protocol as well, as the original does. */
-const IP_FIELDS: ReadonlySet<string> = new Set([
-  'ip_src',
-  'ip_dst',
-  'ipv6_src',
-  'ipv6_dst',
-  'ipv6_label',
-  'nw_tos',
-  'ip_dscp',
-  'nw_ecn',
-  'nw_ttl',
-]);
-
-function consultIp(ctx: XlateContext, field: Field): void {
-  const bits = IP_FIELDS.has(field.name) || field.prerequisite === 'arp' ? 0xff00 : 0;
-  ctx.mask[ETH_TYPE_PROTO] |= bits;
-}
 
 /** Compiled writes of constant actions: the same action is translated again and again. */
 const writes = new WeakMap<Action, FieldWrite>();
@@ -48,7 +30,6 @@ export function setField(ctx: XlateContext, action: ActionOf<'setField'>): void 
     write = fieldWrite(field, action.value, action.mask);
     writes.set(action, write);
   }
-  consultIp(ctx, field);
   applyWrite(ctx, field, write);
 }
 
@@ -68,7 +49,6 @@ export function load(ctx: XlateContext, action: ActionOf<'load'>): void {
     );
     writes.set(action, write);
   }
-  consultIp(ctx, field);
   applyWrite(ctx, field, write);
 }
 
@@ -83,23 +63,18 @@ export function move(ctx: XlateContext, action: ActionOf<'move'>): void {
 }
 
 export function push(ctx: XlateContext, src: Subfield): void {
-  const bytes = Math.ceil(src.bits / 8);
-  if (ctx.stackBytes + bytes > MAX_STACK_BYTES) {
-    ctx.fail('drop_action_stack_too_deep', 'resubmits yielded over 64 kB of stack');
-    return;
-  }
-  ctx.stackBytes += bytes;
-  ctx.stack = [...ctx.stack, { value: readSubfield(ctx, src), bits: src.bits }];
+  ctx.stack = { value: readSubfield(ctx, src), bits: src.bits, below: ctx.stack };
+  ctx.stackBytes += stackedBytes(src.bits);
 }
 
 export function pop(ctx: XlateContext, dst: Subfield): void {
-  const entry = ctx.stack.at(-1);
-  if (entry === undefined) {
-    ctx.trace?.add('error', 'stack underflow');
+  const entry = ctx.stack;
+  if (entry === null) {
+    ctx.report('stack underflow');
     return;
   }
-  ctx.stack = ctx.stack.slice(0, -1);
-  ctx.stackBytes -= Math.ceil(entry.bits / 8);
+  ctx.stack = entry.below;
+  ctx.stackBytes -= stackedBytes(entry.bits);
   writeSubfield(ctx, dst, entry.value);
   noteSubfield(ctx, dst);
 }

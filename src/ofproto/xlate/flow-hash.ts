@@ -4,6 +4,7 @@
  * fields are taken as their bytes lie in the header, read as little-endian words.
  */
 import type { HashFields } from '../../flowtable/action.ts';
+import { HashedPorts, hashAdd, hashFinish, symmetricL3 } from '../../packet/flow-hash.ts';
 import {
   ETH_DST,
   ETH_DST_SRC,
@@ -27,18 +28,6 @@ const IPV4 = 0x0800;
 const IPV6 = 0x86dd;
 
 const rotate = (x: number, n: number): number => (x << n) | (x >>> (32 - n));
-
-function hashAdd(hash: number, word: number): number {
-  const k = Math.imul(rotate(Math.imul(word, 0xcc9e2d51), 15), 0x1b873593);
-  return (Math.imul(rotate(hash ^ k, 13), 5) + 0xe6546b64) | 0;
-}
-
-function hashFinish(hash: number, final: number): number {
-  let h = hash ^ final;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
-}
 
 export const hashTwoWords = (x: number, y: number): number =>
   hashFinish(hashAdd(hashAdd(x, 0), y), 8);
@@ -99,10 +88,6 @@ function lookup3(bytes: Uint8Array, basis: number): number {
 
 const ethType = (flow: Uint32Array): number => flow[ETH_TYPE_PROTO] >>> 16;
 const protocol = (flow: Uint32Array): number => (flow[ETH_TYPE_PROTO] >>> 8) & 0xff;
-const swap32 = (x: number): number =>
-  ((x << 24) | ((x & 0xff00) << 8) | ((x >>> 8) & 0xff00) | (x >>> 24)) >>> 0;
-const swap16 = (x: number): number => ((x & 0xff) << 8) | (x >>> 8);
-
 /** Flows of both directions of a connection have one value. UDP ports stay out: they need not be symmetric. */
 function symmetricL4(flow: Uint32Array, basis: number): number {
   const bytes = new Uint8Array(32);
@@ -123,25 +108,6 @@ function symmetricL4(flow: Uint32Array, basis: number): number {
   view.setUint16(22, (flow[ETH_DST] >>> 16) ^ (flow[ETH_DST_SRC] & 0xffff));
   view.setUint32(24, (((flow[ETH_DST] << 16) | (flow[ETH_DST_SRC] >>> 16)) ^ flow[ETH_SRC]) >>> 0);
   return lookup3(bytes, basis);
-}
-
-function symmetricL3(flow: Uint32Array, basis: number, ports: 'none' | 'no udp' | 'udp'): number {
-  let hash = basis;
-  const type = ethType(flow);
-  if (type === IPV4) hash = hashAdd(hash, swap32(flow[IPV4_SRC] ^ flow[IPV4_DST]));
-  else if (type === IPV6) {
-    for (let i = 0; i < 4; i++) {
-      hash = hashAdd(hash, swap32(flow[IPV6_SRC + i] ^ flow[IPV6_DST + i]));
-    }
-  } else return 0;
-  if (ports === 'none') return hashFinish(hash, basis);
-  const proto = protocol(flow);
-  hash = hashAdd(hash, proto);
-  const isFragment = (flow[ETH_TYPE_PROTO] & 3) !== 0;
-  if (!isFragment && (proto === TCP || proto === SCTP || (ports === 'udp' && proto === UDP))) {
-    hash = hashAdd(hash, swap16((flow[TP] >>> 16) ^ (flow[TP] & 0xffff)));
-  }
-  return hashFinish(hash, basis);
 }
 
 function hashAddress(flow: Uint32Array, ipv4: number, ipv6: number, basis: number): number {
@@ -167,11 +133,11 @@ export function flowHash(flow: Uint32Array, fields: HashFields, basis: number): 
     case 'symmetric_l4':
       return symmetricL4(flow, basis);
     case 'symmetric_l3l4':
-      return symmetricL3(flow, basis, 'no udp');
+      return symmetricL3(flow, 0, basis, HashedPorts.NO_UDP);
     case 'symmetric_l3l4+udp':
-      return symmetricL3(flow, basis, 'udp');
+      return symmetricL3(flow, 0, basis, HashedPorts.ALL);
     case 'symmetric_l3':
-      return symmetricL3(flow, basis, 'none');
+      return symmetricL3(flow, 0, basis, HashedPorts.NONE);
     case 'nw_src':
       return hashAddress(flow, IPV4_SRC, IPV6_SRC, basis);
     case 'nw_dst':

@@ -10,7 +10,7 @@ import {
   TUN_METADATA_PRESENT,
   TUN_OPTIONS_LENGTH,
 } from '../../packet/key.ts';
-import type { FrozenPacketIn, FrozenState } from '../recirc-table.ts';
+import type { FrozenPacketIn, FrozenState, StackEntry } from '../recirc-table.ts';
 import type { XlateContext } from './context.ts';
 
 /** First of the words that are not read from the frame itself. */
@@ -58,7 +58,7 @@ export function stateOf(ctx: XlateContext, packetIn: FrozenPacketIn | null): Fro
     cookie: ctx.cookie,
     words,
     values,
-    stack: ctx.stack.slice(),
+    stack: stackOf(ctx),
     actionSet: ctx.actionSet.slice(),
     tunnelCleared: ctx.tunnelCleared,
     segments: packetIn === null || packetIn.pause ? ctx.frozen : [],
@@ -66,6 +66,13 @@ export function stateOf(ctx: XlateContext, packetIn: FrozenPacketIn | null): Fro
     mirrored: ctx.mirrored,
     packetIn,
   };
+}
+
+/** Bottom first. */
+function stackOf(ctx: XlateContext): StackEntry[] {
+  const entries: StackEntry[] = [];
+  for (let e = ctx.stack; e !== null; e = e.below) entries.push({ value: e.value, bits: e.bits });
+  return entries.reverse();
 }
 
 /** Interns a state; 0 after failing the translation. */

@@ -49,7 +49,12 @@ export function runGroup(ctx: XlateContext, groupId: number): void {
   switch (group.type) {
     case 'all':
     case 'indirect':
-      for (const bucket of group.buckets) runBucket(ctx, group, bucket);
+      for (const bucket of group.buckets) {
+        const { isLast } = ctx;
+        ctx.isLast = isLast && bucket === group.buckets.at(-1);
+        runBucket(ctx, group, bucket);
+        ctx.isLast = isLast;
+      }
       ctx.effects.push({ kind: 'creditGroup', group, bucket: null });
       break;
     case 'fastFailover': {
@@ -116,6 +121,11 @@ function runBucket(ctx: XlateContext, group: Group, bucket: GroupBucket): void {
 
 function select(ctx: XlateContext, group: Group): GroupBucket | null {
   const { flow } = ctx;
+  // Any header may count: all must be known.
+  if (ctx.reparse !== 'none') {
+    triggerFreeze(ctx);
+    return null;
+  }
   if (group.dpHash !== null) {
     const { mask, buckets, kind, basis } = group.dpHash;
     // Every computed hash is other than 0.

@@ -30,6 +30,8 @@ const NOWHERE = new Bundle('OFPP_NONE', DEFAULT_BUNDLE);
 
 export function normal(ctx: XlateContext): void {
   const { flow, mask } = ctx;
+  // One more port may follow each.
+  ctx.isLast = false;
   mask[ETH_DST] = mask[ETH_DST_SRC] = mask[ETH_SRC] = 0xffffffff;
   consultVlans(ctx);
 
@@ -44,7 +46,7 @@ export function normal(ctx: XlateContext): void {
   }
   const refused = refusal(bundle.vlan, bundle.name, outerTag(ctx));
   if (refused !== null) {
-    ctx.trace?.add('error', refused);
+    ctx.report(refused);
     ctx.drop('drop_vlan_ingress', 'disallowed VLAN VID for this input port, dropping');
     return;
   }

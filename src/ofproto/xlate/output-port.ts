@@ -28,9 +28,13 @@ export function outputPort(ctx: XlateContext, port: BridgePort, compared = false
   if ((port.config & OFPPC_NO_FWD) !== 0) {
     ctx.drop('drop_action_forwarding_disabled', 'OFPPC_NO_FWD set, skipping output');
   } else if (port.portNo !== null || port.patchPeer !== null) {
+    const { bundle } = port;
+    const mirrors = bundle === null ? [] : ctx.bridge.mirrors.ofDestination(bundle);
+    // Their copies follow.
+    if (mirrors.length > 0) ctx.isLast = false;
     if (port.portNo !== null) ctx.outputTo(port.portNo, compared);
     else enterPeer(ctx, port);
-    mirrorLeaving(ctx, port);
+    if (bundle !== null) copyTo(ctx, bundle, mirrors);
   } else ctx.drop('drop_action_of_pipeline', 'output to a port without device, dropping');
 }
 
@@ -41,14 +45,12 @@ export function mirrorArriving(ctx: XlateContext): void {
   if (bundle && !mirrors.isOutput(bundle)) copyTo(ctx, bundle, mirrors.ofSource(bundle));
 }
 
-/** Copies a frame that went out through a port to the mirrors of that. */
-function mirrorLeaving(ctx: XlateContext, { bundle }: BridgePort): void {
-  if (bundle !== null) copyTo(ctx, bundle, ctx.bridge.mirrors.ofDestination(bundle));
-}
-
 function copyTo(ctx: XlateContext, bundle: Bundle, mirrors: readonly Mirror[]): void {
   if (mirrors.some((m) => !ctx.mirrored.includes(m.destination))) {
+    const { isLast } = ctx;
+    ctx.isLast = false;
     ctx.steps.mirror(ctx, bundle, mirrors);
+    ctx.isLast = isLast;
   }
 }
 
@@ -75,7 +77,7 @@ function enterPeer(ctx: XlateContext, port: BridgePort): void {
   const { actionSet, actionSetHasGroup, isInActionSet, isInGroup } = ctx;
   ctx.bridge = peer.bridge;
   ctx.inPort = peer;
-  ctx.stack = [];
+  ctx.stack = null;
   ctx.stackBytes = 0;
   ctx.actionSet = [];
   ctx.actionSetHasGroup = false;
@@ -94,12 +96,13 @@ function enterPeer(ctx: XlateContext, port: BridgePort): void {
   ctx.depth++;
   ctx.tableId = 0;
   if (mayReceive(peer)) {
-    ctx.undoably(() => {
+    const run = (): void => {
       mirrorArriving(ctx);
-      ctx.steps.table(ctx, 0, true, true);
-      if (!ctx.freezing) ctx.steps.actionSet(ctx);
+      ctx.steps.table(ctx, 0, true, true, true);
       if (ctx.freezing) finishFreezing(ctx);
-    });
+    };
+    if (ctx.isLast) run();
+    else ctx.undoably(run);
   }
   ctx.depth--;
   if (level) ctx.trace?.leave(level);

@@ -78,6 +78,8 @@ function outputNumber(ctx: XlateContext, number: OfPort): void {
 
 function flood(ctx: XlateContext, all: boolean): void {
   const inPort = ctx.flow[OF_IN_PORT];
+  // One more port may follow each.
+  ctx.isLast = false;
   for (const port of ctx.bridge.floodOrder()) {
     if (port.ofPort === inPort) continue;
     if (!all && (port.config & OFPPC_NO_FLOOD) !== 0) continue;
@@ -115,7 +117,7 @@ export function outputTrunc(
   }
   const port = ctx.bridge.port(number);
   if (port === null || port.portNo === null) {
-    ctx.trace?.add('error', `output_trunc does not support patch port ${number}`);
+    ctx.report(`output_trunc does not support patch port ${number}`);
     ctx.drop('drop_action_of_pipeline');
     return;
   }

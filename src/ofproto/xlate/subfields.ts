@@ -133,12 +133,31 @@ export function fieldWrite(field: Field, value: bigint, mask: bigint): FieldWrit
   return { words, values, masks };
 }
 
+/** Fields of IP headers: setting one consults the protocol as well, as the original does. */
+const IP_FIELDS: ReadonlySet<string> = new Set([
+  'ip_src',
+  'ip_dst',
+  'ipv6_src',
+  'ipv6_dst',
+  'ipv6_label',
+  'nw_tos',
+  'ip_dscp',
+  'nw_ecn',
+  'nw_ttl',
+]);
+
+function consultIp(ctx: XlateContext, field: Field): void {
+  const bits = IP_FIELDS.has(field.name) || field.prerequisite === 'arp' ? 0xff00 : 0;
+  ctx.mask[ETH_TYPE_PROTO] |= bits;
+}
+
 /** Names of VLAN fields whose writing makes a frame without a tag have one. */
 const MAKES_TAG: ReadonlySet<string> = new Set(['vlan_vid', 'dl_vlan', 'dl_vlan_pcp']);
 
 /** Writes into the flow; what is overwritten is consulted. */
 export function applyWrite(ctx: XlateContext, field: Field, write: FieldWrite): void {
   const { flow } = ctx;
+  consultIp(ctx, field);
   for (let i = 0; i < write.words.length; i++) {
     const w = write.words[i];
     const m = write.masks[i];
@@ -206,7 +225,13 @@ export function readSubfield(ctx: XlateContext, sub: Subfield): bigint {
   const { field } = sub;
   if (field.at < 0) return 0n;
   consultSubfield(ctx, sub);
-  return (readField(ctx.flow, field) >> BigInt(sub.offset)) & onesOf(sub.bits);
+  return (seenValue(ctx.flow, field) >> BigInt(sub.offset)) & onesOf(sub.bits);
+}
+
+/** As actions see it: reserved ports are at the upper end of 32-bit numbers, too. */
+function seenValue(flow: Uint32Array, field: Field): bigint {
+  const value = readField(flow, field);
+  return field.format === 'port32' && value >= 0xff00n ? value | 0xffff0000n : value;
 }
 
 function consultSubfield(ctx: XlateContext, sub: Subfield): void {
@@ -218,7 +243,7 @@ function consultSubfield(ctx: XlateContext, sub: Subfield): void {
 /** Tells a trace what a subfield holds now. */
 export function noteSubfield(ctx: XlateContext, sub: Subfield): void {
   if (ctx.trace === null || sub.field.at < 0) return;
-  const value = (readField(ctx.flow, sub.field) >> BigInt(sub.offset)) & onesOf(sub.bits);
+  const value = (seenValue(ctx.flow, sub.field) >> BigInt(sub.offset)) & onesOf(sub.bits);
   ctx.trace.addSubfield(sub, value);
 }
 

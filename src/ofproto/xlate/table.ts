@@ -4,7 +4,14 @@ import type { Rule } from '../../flowtable/rule.ts';
 import { ETH_TYPE_PROTO, FRAG_ANY, OF_IN_PORT, TP } from '../../packet/key.ts';
 import { OFPPC_NO_PACKET_IN } from '../port-flags.ts';
 import { TABLE_COUNT } from '../tables/flow-table.ts';
-import { MAX_DEPTH, MAX_RESUBMITS, type XlateContext } from './context.ts';
+import { runApart } from './clone.ts';
+import {
+  MAX_DEPTH,
+  MAX_RESUBMITS,
+  MAX_STACK_BYTES,
+  MAX_TABLE_PROGRAM_WORDS,
+  type XlateContext,
+} from './context.ts';
 import { triggerFreeze } from './freeze.ts';
 
 /** False after failing the translation for one of its limits. */
@@ -18,6 +25,16 @@ function mayGoOn(ctx: XlateContext): boolean {
     ctx.fail('drop_action_too_many_resubmit', `over ${MAX_RESUBMITS} resubmit actions`);
     return false;
   }
+  if (ctx.program.length > MAX_TABLE_PROGRAM_WORDS) {
+    // What there is by now is done all the same.
+    ctx.report('resubmits yielded over 64 kB of actions');
+    ctx.exit = true;
+    return false;
+  }
+  if (ctx.stackBytes >= MAX_STACK_BYTES) {
+    ctx.fail('drop_action_stack_too_deep', 'resubmits yielded over 64 kB of stack');
+    return false;
+  }
   return true;
 }
 
@@ -26,6 +43,7 @@ export function translateTable(
   table: number,
   mayPacketIn: boolean,
   honorMiss: boolean,
+  isApart = false,
 ): void {
   if (ctx.reparse !== 'none') {
     triggerFreeze(ctx);
@@ -48,6 +66,7 @@ export function translateTable(
     ctx.cookie = rule.cookie;
     ctx.effects.push({ kind: 'creditRule', rule });
     if (ctx.bridge.mirrors.isOutput(ctx.inPort?.bundle ?? null)) refuseReserved(ctx);
+    else if (isApart) runApart(ctx, rule.actions);
     else ctx.steps.actions(ctx, rule.actions, false);
     // The first rule of all stays: the action set is executed in its name.
     if (callerRule !== null || ctx.isPacketOut) {
@@ -64,7 +83,7 @@ export function translateTable(
 function refuseReserved(ctx: XlateContext): void {
   const port = ctx.inPort?.name;
   const why = `dropping packet received on port ${port}, which is reserved exclusively for mirroring`;
-  ctx.trace?.add('error', why);
+  ctx.report(why);
   ctx.drop('drop_port_receive_disabled');
 }
 

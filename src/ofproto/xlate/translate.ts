@@ -35,7 +35,7 @@ import type { BridgePort } from '../bridge-port.ts';
 import type { FrozenState } from '../recirc-table.ts';
 import { executeActionSet } from './action-set.ts';
 import { STEPS } from './actions.ts';
-import { XlateContext, XlateScratch, type XlateSource } from './context.ts';
+import { stackedBytes, XlateContext, XlateScratch, type XlateSource } from './context.ts';
 import type { Effect } from './effect.ts';
 import { finishFreezing } from './freeze.ts';
 import { mayReceive, mirrorArriving } from './output-port.ts';
@@ -142,8 +142,10 @@ export function resume(
   ctx.flow[ACTSET_OUTPUT] = pipeline[ACTSET_OUTPUT];
   ctx.tableId = state.tableId;
   ctx.cookie = state.cookie;
-  ctx.stack = state.stack.slice();
-  for (const { bits } of state.stack) ctx.stackBytes += Math.ceil(bits / 8);
+  for (const entry of state.stack) {
+    ctx.stack = { ...entry, below: ctx.stack };
+    ctx.stackBytes += stackedBytes(entry.bits);
+  }
   ctx.actionSet = state.actionSet.slice();
   ctx.actionSetHasGroup = state.actionSet.some((a) => a.kind === 'group');
   ctx.conntracked = state.conntracked;
@@ -163,6 +165,7 @@ export function resume(
     ctx.tableId = segment.tableId;
     ctx.rule = segment.rule;
     ctx.cookie = segment.rule?.cookie ?? state.cookie;
+    ctx.isLast = i === state.segments.length - 1;
     STEPS.actions(ctx, segment.actions, false);
     if (!ctx.exit) continue;
     if (ctx.freezing) ctx.frozen.push(...state.segments.slice(i + 1));

@@ -3,6 +3,7 @@ import type { PortStats } from '../../datapath/datapath.ts';
 import type { Switch } from '../../ofproto/switch.ts';
 import { type Command, CommandError } from '../command.ts';
 import { type DatapathView, datapathViews, dumpOptions, ukeysOf, ukeyText } from './dpif-view.ts';
+import { flowFilter } from './flow-filter.ts';
 
 export function dpctlCommands(switches: () => readonly Switch[]): Command[] {
   const views = (): DatapathView[] => datapathViews(switches());
@@ -51,8 +52,7 @@ export function dpctlCommands(switches: () => readonly Switch[]): Command[] {
         const { rest, ...options } = dumpOptions(args);
         const all = views();
         const name = rest.find((arg) => !/^(filter|type|pmd)=/.test(arg));
-        const unsupported = rest.find((arg) => arg.startsWith('filter='));
-        if (unsupported) throw new CommandError('ovs-vswitchd: filter is not supported yet');
+        const filter = rest.find((arg) => arg.startsWith('filter='))?.slice('filter='.length);
         if (name === undefined && all.length > 1) {
           throw new CommandError(
             'ovs-vswitchd: multiple datapaths, specify one (Invalid argument)',
@@ -64,9 +64,10 @@ export function dpctlCommands(switches: () => readonly Switch[]): Command[] {
             throw new CommandError('ovs-vswitchd: no datapaths exist (No such file or directory)');
           throw new CommandError('ovs-vswitchd: datapath not found (Invalid argument)');
         }
-        const lines = ukeysOf(view, view.bridges).map(
-          (ukey) => `${ukeyText(view, ukey, options, 'dpctl')}\n`,
-        );
+        const passes = filter === undefined ? () => true : flowFilter(view, filter);
+        const lines = ukeysOf(view, view.bridges)
+          .filter(passes)
+          .map((ukey) => `${ukeyText(view, ukey, options, 'dpctl')}\n`);
         // All flows of a userspace datapath belong to a thread, and the original says which.
         return lines.length > 0 ? `flow-dump from the main thread:\n${lines.join('')}` : '';
       },

@@ -23,6 +23,7 @@ import {
   IN_PORT,
   OF_IN_PORT,
   RECIRC_ID,
+  SKB_PRIORITY,
   VLAN_CFI,
   VLAN0,
   VLAN1,
@@ -167,10 +168,12 @@ function placeOf(
   for (const bridge of view?.bridges ?? []) {
     for (const port of bridge.ports()) if (port.portNo !== null) ports.set(port.name, port.portNo);
   }
-  const parsedFlow = parseFlow(text, { portNumber: (name) => ports.get(name) });
+  // A line of dpif/dump-flows -m begins with the identifier of the flow.
+  const bare = text.replace(/^\s*ufid:[0-9a-fA-F-]+,?\s*/, '');
+  const parsedFlow = parseFlow(bare, { portNumber: (name) => ports.get(name) });
   if (parsedFlow.ok) {
     if (view === null) throw new CommandError('Cannot find the datapath');
-    return fromDatapath(view, parsedFlow.key);
+    return fromDatapath(view, parsedFlow.key, parsedFlow.skbPriority);
   }
   if (named === null) {
     throw new CommandError(`${parsedFlow.error} (or the bridge name was omitted)`);
@@ -182,9 +185,10 @@ function placeOf(
   throw new CommandError(`${named}: unknown bridge`);
 }
 
-function fromDatapath(view: DatapathView, key: Uint32Array): Place {
+function fromDatapath(view: DatapathView, key: Uint32Array, skbPriority: number): Place {
   const flow = new Uint32Array(FLOW_WORDS);
   flow.set(key.subarray(0, DP_WORDS));
+  flow[SKB_PRIORITY] = skbPriority;
   const state = flow[RECIRC_ID] === 0 ? null : view.switch.thaw(flow[RECIRC_ID]);
   if (flow[RECIRC_ID] !== 0 && state === null) {
     const id = `0x${flow[RECIRC_ID].toString(16)}`;

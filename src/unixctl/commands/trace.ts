@@ -3,47 +3,17 @@
  * lets the bridge learn from it, and gives it to controllers where the tables say so.
  */
 import { NO_OFFLOAD } from '../../datapath/datapath.ts';
-import type { DropReason } from '../../datapath/drop-reason.ts';
 import { Op, ProgramBuilder } from '../../datapath/program.ts';
-import { formatProgram } from '../../datapath/program-text.ts';
 import type { Action } from '../../flowtable/action.ts';
 import { OfVersion } from '../../ofproto/model.ts';
 import type { Switch } from '../../ofproto/switch.ts';
 import { checkActions } from '../../ofproto/tables/check-actions.ts';
 import { parseActions } from '../../ofproto/text/actions-syntax.ts';
-import type { MatchTextOptions } from '../../ofproto/text/match-text.ts';
 import { parsed } from '../../ofproto/text/syntax.ts';
-import { formatMegaflow, formatPacketFlow, formatTrace } from '../../ofproto/text/trace-text.ts';
-import { XlateScratch } from '../../ofproto/xlate/context.ts';
+import { traceReport } from '../../ofproto/trace-report.ts';
 import { applyEffects } from '../../ofproto/xlate/effect.ts';
-import { Trace } from '../../ofproto/xlate/trace.ts';
-import {
-  type Translation,
-  translate,
-  translateIn,
-  translatePacketOut,
-} from '../../ofproto/xlate/translate.ts';
-import {
-  ARP_SHA,
-  ARP_SHA_THA,
-  ARP_THA,
-  DP_WORDS,
-  ETH_TYPE_PROTO,
-  IPV4_DST,
-  IPV4_SRC,
-  ND_OPTIONS,
-  ND_RESERVED,
-  ND_TARGET,
-  RECIRC_ID,
-  TP,
-} from '../../packet/key.ts';
-import {
-  ETH_TYPE_ARP,
-  ETH_TYPE_IPV4,
-  ETH_TYPE_IPV6,
-  IP_PROTO_ICMP,
-  IP_PROTO_ICMPV6,
-} from '../../packet/protocol.ts';
+import type { Translation } from '../../ofproto/xlate/translate.ts';
+import { DP_WORDS } from '../../packet/key.ts';
 import { type Command, CommandError } from '../command.ts';
 import { type Traced, traced } from './trace-arguments.ts';
 
@@ -76,89 +46,13 @@ export function traceCommands(switches: () => readonly Switch[]): Command[] {
 }
 
 function traceText(what: Traced, actions: readonly Action[] | null): string {
-  const { view, bridge, flow, frame } = what;
-  const portName = (port: number): string | null => {
-    for (const one of bridge.ports()) if (one.ofPort === port) return one.name;
-    return null;
-  };
-  const tunMetadata = (index: number) => bridge.tlvTable.place(index);
-  const names: MatchTextOptions = what.names ? { portName, tunMetadata } : { tunMetadata };
-  const trace = new Trace(frame !== null);
-  const scratch = new XlateScratch();
-  const translation = run(what, actions, trace, scratch);
-  const final = scratch.flow;
-  const isUnchanged = flow.every((word, i) => word === final[i]);
-  const programNames = what.names
-    ? { portName: (portNo: number) => view.switch.portByNo(portNo)?.name }
-    : {};
-  let out = `Flow: ${formatPacketFlow(flow, names)}\n`;
-  out += formatTrace(trace.roots, names);
-  out += `\nFinal flow: ${isUnchanged ? 'unchanged' : formatPacketFlow(final, names)}\n`;
-  out += `Megaflow: ${formatMegaflow(flow, translation.mask, translation.tagBits, names)}\n`;
-  out += `Datapath actions: ${formatProgram(translation.program, flow, programNames)}`;
-  const failure = translation.dropReason === null ? undefined : FAILURES[translation.dropReason];
-  if (failure !== undefined) return `${out}\nTranslation failed (${failure}), packet is dropped.\n`;
-  if (trace.isSlow || isSlow(translation.program, flow)) {
-    out += '\nThis flow is handled by the userspace slow path because it:';
-    out += '\n  - Uses action(s) not supported by datapath.';
-  }
-  if (frame !== null) apply(what, frame, translation);
-  return out;
-}
-
-/**
- * Programs that Open vSwitch's datapath needs help with: those that rewrite ARP, ICMP or neighbour discovery. This datapath does them
- * itself, yet a trace says what readers of the original's expect.
- */
-function isSlow(program: Int32Array, flow: Uint32Array): boolean {
-  const ethType = flow[ETH_TYPE_PROTO] >>> 16;
-  const proto = (flow[ETH_TYPE_PROTO] >>> 8) & 0xff;
-  const isIcmp =
-    (ethType === ETH_TYPE_IPV4 && proto === IP_PROTO_ICMP) ||
-    (ethType === ETH_TYPE_IPV6 && proto === IP_PROTO_ICMPV6);
-  const slow = new Set<number>(SLOW_WORDS);
-  if (isIcmp) slow.add(TP);
-  if (ethType === ETH_TYPE_ARP) for (const word of ARP_WORDS) slow.add(word);
-  for (let at = 0; at < program.length; at += Math.max(1, program[at] >>> 8)) {
-    if ((program[at] & 255) === Op.SET && slow.has(program[at + 1])) return true;
-  }
-  return false;
-}
-
-const SLOW_WORDS: readonly number[] = [
-  ...[0, 1, 2, 3].map((i) => ND_TARGET + i),
-  ARP_SHA,
-  ARP_SHA_THA,
-  ARP_THA,
-  ND_RESERVED,
-  ND_OPTIONS,
-];
-const ARP_WORDS: readonly number[] = [IPV4_SRC, IPV4_DST, ETH_TYPE_PROTO];
-
-/** Drops that are failures of the translation, not decisions of the tables. */
-const FAILURES: Readonly<Partial<Record<DropReason, string>>> = {
-  drop_action_recursion_too_deep: 'Recursion too deep',
-  drop_action_too_many_resubmit: 'Too many resubmits',
-  drop_action_stack_too_deep: 'Stack too deep',
-  drop_action_no_recirculation_context: 'No recirculation context',
-  drop_action_recirculation_conflict: 'Recirculation conflict',
-  drop_action_too_many_mpls_labels: 'Too many MPLS labels',
-  drop_action_invalid_tunnel_metadata: 'Invalid tunnel metadata',
-  drop_action_unsupported_packet_type: 'Unsupported packet type',
-};
-
-function run(
-  { view, bridge, inPort, flow }: Traced,
-  actions: readonly Action[] | null,
-  trace: Trace,
-  scratch: XlateScratch,
-): Translation {
+  const { view, bridge, inPort, flow, frame, names } = what;
   const on = view.switch;
-  if (actions !== null) {
-    return translatePacketOut(on, flow, bridge, inPort, actions, trace, scratch);
-  }
-  if (flow[RECIRC_ID] !== 0) return translate(on, flow, trace, scratch);
-  return translateIn(on, flow, bridge, inPort, trace, scratch);
+  const subject = { bridge, inPort, flow, hasFrame: frame !== null, names, actions };
+  const { text, translation, hasFailed } = traceReport(on, subject);
+  if (frame !== null && !hasFailed) apply(what, frame, translation);
+  on.recirc.passing(translation.recircIds, on.clock.now());
+  return text;
 }
 
 /** What a real frame leaves behind: addresses and flows learned, and messages to controllers. */
