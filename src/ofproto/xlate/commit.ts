@@ -89,7 +89,7 @@ export function commit(ctx: XlateContext): void {
       break;
     case 0x0806:
     case 0x8035:
-      if (!isMpls(flow)) setFields(ctx, ARP);
+      if (!isMpls(flow) && !isNoHeader(ctx)) setFields(ctx, ARP);
       break;
     case ETH_TYPE_PBB:
       setFields(ctx, PBB);
@@ -99,9 +99,15 @@ export function commit(ctx: XlateContext): void {
   setFields(ctx, METADATA);
 }
 
-/** A header without a protocol is taken for one that is not there, as the original does. */
+/**
+ * A header of protocol (or, ARP's, operation) 0 is taken for one that is not there, as the original does; where nobody asked
+ * for the protocol, it can make no difference.
+ */
+const isNoHeader = ({ base, mask }: XlateContext): boolean =>
+  (base[K.ETH_TYPE_PROTO] & 0xff00) === 0 && (mask[K.ETH_TYPE_PROTO] & 0xff00) === 0xff00;
+
 function setIp(ctx: XlateContext, fields: readonly Bits[]): void {
-  if ((ctx.base[K.ETH_TYPE_PROTO] & 0xff00) === 0) return;
+  if (isNoHeader(ctx)) return;
   setFields(ctx, fields);
   setFields(ctx, TRANSPORT);
 }

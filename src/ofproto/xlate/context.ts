@@ -242,9 +242,11 @@ export class XlateContext {
     this.commit();
     const base = this.base.slice();
     const wire = this.vlans.saveWire();
+    const { isLossy } = this;
     const place = open();
     const start = this.program.length;
     inner();
+    this.isLossy = isLossy;
     if (this.program.length === start) this.program.truncate(place);
     else this.program.end(place);
     this.base.set(base);

@@ -1,6 +1,8 @@
 /** Actions on fields in general: set field, load, move, the stack, multipath, check_pkt_larger. */
 import type { Action, ActionOf, Subfield } from '../../flowtable/action.ts';
+
 import { type Field, fullMask } from '../../packet/fields.ts';
+
 import { ETH_TYPE_PROTO } from '../../packet/key.ts';
 import { executeActionSet } from './action-set.ts';
 import { stackedBytes, type XlateContext } from './context.ts';
@@ -16,6 +18,24 @@ import {
   writeSubfield,
 } from './subfields.ts';
 
+/** Fields of IP headers: setting one consults the protocol as well, as the original does. */
+const IP_FIELDS: ReadonlySet<string> = new Set([
+  'ip_src',
+  'ip_dst',
+  'ipv6_src',
+  'ipv6_dst',
+  'ipv6_label',
+  'nw_tos',
+  'ip_dscp',
+  'nw_ecn',
+  'nw_ttl',
+]);
+
+function consultIp(ctx: XlateContext, field: Field): void {
+  const bits = IP_FIELDS.has(field.name) || field.prerequisite === 'arp' ? 0xff00 : 0;
+  ctx.mask[ETH_TYPE_PROTO] |= bits;
+}
+
 /** Compiled writes of constant actions: the same action is translated again and again. */
 const writes = new WeakMap<Action, FieldWrite>();
 
@@ -30,6 +50,7 @@ export function setField(ctx: XlateContext, action: ActionOf<'setField'>): void 
     write = fieldWrite(field, action.value, action.mask);
     writes.set(action, write);
   }
+  consultIp(ctx, field);
   applyWrite(ctx, field, write);
 }
 
@@ -49,6 +70,7 @@ export function load(ctx: XlateContext, action: ActionOf<'load'>): void {
     );
     writes.set(action, write);
   }
+  consultIp(ctx, field);
   applyWrite(ctx, field, write);
 }
 

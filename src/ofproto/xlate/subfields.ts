@@ -133,31 +133,12 @@ export function fieldWrite(field: Field, value: bigint, mask: bigint): FieldWrit
   return { words, values, masks };
 }
 
-/** Fields of IP headers: setting one consults the protocol as well, as the original does. */
-const IP_FIELDS: ReadonlySet<string> = new Set([
-  'ip_src',
-  'ip_dst',
-  'ipv6_src',
-  'ipv6_dst',
-  'ipv6_label',
-  'nw_tos',
-  'ip_dscp',
-  'nw_ecn',
-  'nw_ttl',
-]);
-
-function consultIp(ctx: XlateContext, field: Field): void {
-  const bits = IP_FIELDS.has(field.name) || field.prerequisite === 'arp' ? 0xff00 : 0;
-  ctx.mask[ETH_TYPE_PROTO] |= bits;
-}
-
 /** Names of VLAN fields whose writing makes a frame without a tag have one. */
 const MAKES_TAG: ReadonlySet<string> = new Set(['vlan_vid', 'dl_vlan', 'dl_vlan_pcp']);
 
 /** Writes into the flow; what is overwritten is consulted. */
 export function applyWrite(ctx: XlateContext, field: Field, write: FieldWrite): void {
   const { flow } = ctx;
-  consultIp(ctx, field);
   for (let i = 0; i < write.words.length; i++) {
     const w = write.words[i];
     const m = write.masks[i];
