@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
+import { messageText } from './cli/ofctl/message-text.ts';
 import type { RunOptions } from './cli/options.ts';
 import { Applier, type Fabric } from './config/apply.ts';
 import { Configurator } from './config/configurator.ts';
@@ -23,6 +24,7 @@ import type { Datapath } from './datapath/datapath.ts';
 import { DATAPATH_EVENTS, DROP_REASONS } from './datapath/drop-reason.ts';
 import { InlineDatapath } from './datapath/inline-datapath.ts';
 import { WorkerDatapath } from './datapath/worker-datapath.ts';
+import { OF10 } from './ofproto/codec/versions.ts';
 import { MAC_EVENTS } from './ofproto/mac-learning.ts';
 import { OpenflowBridge } from './ofproto/openflow/openflow-bridge.ts';
 import { Switch } from './ofproto/switch.ts';
@@ -164,6 +166,7 @@ export async function startSwitch(
         tls: () => tls.files(),
         softwareVersion: OVS_VERSION,
         deviceErrors,
+        describe: (bytes) => messageText(bytes, { names: {}, context: { version: OF10 } }),
         statusChanged: () => configurator.schedule(),
       }),
     open: (want, { gate }) => openNetdev(want, { links, dummies }, gate),

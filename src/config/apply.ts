@@ -341,7 +341,7 @@ export class Applier {
       }
       entry.bridge.setMirrors(want.mirrors);
       for (const table of entry.bridge.tables.slice(0, TABLE_COUNT)) {
-        table.configure(want.flowTables.get(table.id) ?? DEFAULT_TABLE);
+        entry.bridge.configureTable(table, want.flowTables.get(table.id) ?? DEFAULT_TABLE);
       }
       entry.openflow.configure(openflowSettings(want));
     }

@@ -30,7 +30,10 @@ export function flowTableSettings(
     const field = fieldByName(NAMES[name] ?? name);
     const isWhole = field !== undefined && field.at >= 0 && field.at % WORD_BITS === 0;
     if (!isWhole || !field.maskable || field.bits % WORD_BITS !== 0) {
-      if (name !== 'none') complain(`table ${row.name ?? ''}: ${name} cannot be a prefix field`);
+      if (name !== 'none') {
+        const what = field === undefined ? 'unknown' : 'incompatible';
+        complain(`'prefixes' with ${what} field: ${name}`);
+      }
     } else if (prefixes.length < MAX_PREFIXES) {
       prefixes.push({ word: field.at / WORD_BITS, words: field.bits / WORD_BITS });
     }

@@ -25,9 +25,14 @@ import { type FlowMod, type FlowRemovedReason, OFPM_CONTROLLER } from './model.t
 import { OFPPC_PORT_DOWN } from './port-flags.ts';
 import { PortNumbers } from './port-numbers.ts';
 import { Change } from './tables/change.ts';
-import { expiryMs } from './tables/eviction.ts';
+import { evictExcess, expiryMs } from './tables/eviction.ts';
 import { flowRemoved } from './tables/flow-stats.ts';
-import { FlowTable, TABLE_COUNT, TABLE_INTERNAL } from './tables/flow-table.ts';
+import {
+  FlowTable,
+  type FlowTableSettings,
+  TABLE_COUNT,
+  TABLE_INTERNAL,
+} from './tables/flow-table.ts';
 import { Groups } from './tables/groups.ts';
 import { learnFlow, mayLearn } from './tables/learned.ts';
 import { type MeterHost, Meters } from './tables/meters.ts';
@@ -227,6 +232,14 @@ export class Bridge {
     this.meters.close();
     this.addStandaloneRule();
     this.changed();
+  }
+
+  /** What a Flow_Table row says of a table: flows beyond a limit that has become lower are evicted. */
+  configureTable(table: FlowTable, settings: FlowTableSettings): void {
+    table.configure(settings);
+    const change = new Change(this, null);
+    evictExcess(change, table);
+    change.commit();
   }
 
   /** Flows, groups or meters changed; called by what changes them. */

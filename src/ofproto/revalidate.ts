@@ -29,6 +29,8 @@ const UKEYS_PER_SLICE = 1024;
 const CHANGE_DELAY_MS = 2;
 /** Idle limit while there are more flows than allowed. */
 const CROWDED_IDLE_MS = 100;
+/** Flows whose statistics are read at once. */
+const MAX_PULLED = 20_000;
 
 export interface RevalidatorDeps {
   readonly datapath: Datapath;
@@ -159,6 +161,26 @@ export class Revalidator {
   async revalidateAll(): Promise<void> {
     await this.pass();
     await this.deps.datapath.barrier();
+  }
+
+  /**
+   * Pushes what the datapath counted until now, in the order in which the flows were last used, for who asks for counters. With very
+   * many flows the last pass has to do: asking must not be a way to stop the switch.
+   */
+  pushAllStats(): void {
+    const { cache, clock } = this.deps;
+    if (cache.size > MAX_PULLED) return;
+    const now = clock.now();
+    const used: { ukey: Ukey; usedMs: number }[] = [];
+    for (const ukey of cache.all()) {
+      if (!ukey.settled) continue;
+      const { packets, usedMs } = cache.stats(ukey);
+      if (packets > ukey.packets) used.push({ ukey, usedMs });
+    }
+    used.sort((a, b) => a.usedMs - b.usedMs);
+    for (const { ukey } of used) {
+      if (ukey.installed) this.pushStats(ukey, now, ukey.generation === this.generation);
+    }
   }
 
   /** Deletes every megaflow. */

@@ -188,7 +188,10 @@ export class Switch implements XlateSource {
 
   /** Statistics are up to date: flows whose time is over go. */
   private passed(): void {
+    const { generation } = this.revalidator;
     for (const bridge of this.bridgeMap.values()) bridge.expireFlows();
+    // Megaflows of flows that have gone go at once, also while time is held.
+    if (this.revalidator.generation !== generation) void this.revalidator.pass();
     this.recirc.sweep(this.clock.now());
   }
 

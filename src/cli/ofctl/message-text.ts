@@ -136,8 +136,9 @@ const meterName = (id: number | null): string => `meter=${id ?? 'all'}`;
 
 const BODIES: Bodies = {
   hello: (m, { version }) => {
-    if (m.bitmap === null) return `\n version bitmap: 0x0${version}\n`;
-    const versions = [1, 2, 3, 4, 5, 6].filter((v) => ((m.bitmap ?? 0) >> v) & 1);
+    // Without a bitmap all versions up to the header's are meant.
+    const bitmap = m.bitmap ?? (2 << version) - 2;
+    const versions = [1, 2, 3, 4, 5, 6].filter((v) => (bitmap >> v) & 1);
     return `\n version bitmap: ${versions.map((v) => `0x0${v}`).join(', ')}\n`;
   },
   error: (m, scene) => ` ${m.error ?? 'unknown error'}\n${quoted(m.data, scene)}`,
@@ -150,6 +151,9 @@ const BODIES: Bodies = {
   getConfigRequest: () => '\n',
   barrierRequest: () => '\n',
   barrierReply: () => '\n',
+  setFlowFormat: (m) => ` format=${m.flowFormat}\n`,
+  flowModTableId: (m) => ` ${m.enabled ? 'enable' : 'disable'}\n`,
+  setControllerId: (m) => ` id=${m.controllerId}\n`,
   portDescRequest: () => '\n',
   portDescReply: (m) => lines(m.entries, portText),
   portStatus: (m) => ` ${PORT_REASONS[m.reason]}:${portText(m.port)}`,

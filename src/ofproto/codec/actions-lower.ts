@@ -61,6 +61,21 @@ const asLoads = (action: ActionOf<'setField'>): Action[] =>
     ? loads(action)
     : [action];
 
+const MAX_LOAD_BITS = 64;
+
+/** A load longer than NXAST_REG_LOAD has room for is several, the lowest bits first. */
+function shortLoads(action: ActionOf<'load'>): readonly Action[] {
+  const { dst, value } = action;
+  if (dst.bits <= MAX_LOAD_BITS) return [action];
+  const ones = ((1n << BigInt(dst.bits)) - 1n) << BigInt(dst.offset);
+  return asLoads({
+    kind: 'setField',
+    field: dst.field,
+    value: value << BigInt(dst.offset),
+    mask: ones,
+  });
+}
+
 function vlanTci(value: bigint, version: OfVersion, hasVlan: boolean): Action[] {
   const tci = Number(value);
   if ((tci & 0x1000) === 0) return [{ kind: 'stripVlan' }];
@@ -186,6 +201,7 @@ export function lowerAction(action: Action, context: WireContext): readonly Acti
       { kind: 'popQueue' },
     ];
   }
+  if (version < OF15 && action.kind === 'load') return shortLoads(action);
   if (version < OF12) return old(action, context);
   if (version >= OF15 && action.kind === 'load') {
     const { dst, value } = action;

@@ -62,9 +62,10 @@ function begin(
         change.revert();
         return error;
       }
-      if (message.kind === 'groupMod') {
-        change.onCommit(() => of.forwardRequest(connection, message, xid));
-      }
+      change.onCommit(() => {
+        if (message.kind === 'groupMod') of.forwardRequest(connection, message, xid);
+        else connection.flowMods.count(message.flowMod.command);
+      });
       return change;
     }
     case 'portMod': {

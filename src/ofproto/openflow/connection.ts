@@ -3,6 +3,7 @@
  * begins anew with each connection. Handlers (handlers.ts) change it, events (openflow-bridge.ts) read it.
  */
 import type { Clock, Timer } from '../../util/clock.ts';
+import type { Logger } from '../../util/logger.ts';
 import type { OfErrorName } from '../codec/errors.ts';
 import {
   type DecodedMessage,
@@ -20,6 +21,7 @@ import type { PacketIn } from '../model.ts';
 import { NO_BUFFER } from '../model.ts';
 import { AsyncFilter, type AsyncKind, type Role } from './async-filter.ts';
 import { Bundles } from './bundles.ts';
+import { FlowModReport } from './flow-mod-report.ts';
 import { FlowMonitors } from './flow-monitors.ts';
 import { PacketInRate } from './packet-in-rate.ts';
 import type { OpenflowReconnect } from './reconnect.ts';
@@ -41,6 +43,7 @@ export class Connection {
   readonly rconn: OpenflowReconnect;
   readonly bundles: Bundles;
   readonly monitors: FlowMonitors;
+  readonly flowMods: FlowModReport;
   role: Role = 'equal';
   controllerId = 0;
   missSendLength = 0;
@@ -66,6 +69,7 @@ export class Connection {
     rconn: OpenflowReconnect,
     clock: Clock,
     tunMetadata: TunMetadata,
+    log: Logger,
   ) {
     this.kind = kind;
     this.rconn = rconn;
@@ -73,6 +77,7 @@ export class Connection {
     this.tunMetadata = tunMetadata;
     this.bundles = new Bundles(clock, (opening) => this.error('OFPBFC_TIMEOUT', opening));
     this.monitors = new FlowMonitors(this);
+    this.flowMods = new FlowModReport(clock, (text) => log.info(`${rconn.name}: ${text}`));
     const send = (bytes: Uint8Array): void => this.sendAsync(bytes);
     this.missRate = new PacketInRate(clock, send);
     this.actionRate = new PacketInRate(clock, send);
@@ -96,6 +101,7 @@ export class Connection {
     this.multiparts.clear();
     this.partsTimer?.cancel();
     this.partsTimer = null;
+    this.flowMods.flush();
     this.bundles.clear();
     this.monitors.clear();
     this.missRate.clear();

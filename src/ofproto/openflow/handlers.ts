@@ -110,6 +110,7 @@ const HANDLERS: Handlers = {
   flowMod: changing(({ flowMod }, { of, connection, xid }) => {
     const error = named(applyFlowMod(of.bridge, flowMod, { connection, xid }));
     if (error !== null) return error;
+    connection.flowMods.count(flowMod.command);
     // No frames are kept, so that a number of one is wrong (OpenFlow 1.3.5, 6.4).
     return flowMod.bufferId === NO_BUFFER ? null : 'OFPBRC_BUFFER_UNKNOWN';
   }),

@@ -46,8 +46,12 @@ export function offered(bytes: Uint8Array): number | null {
   return bitmap ?? upTo(Math.max(bytes[0], OF10));
 }
 
-/** "version 0x01" or "versions 0x01, 0x04". */
+/** "version 0x01", "version 0x06 and earlier" or "versions 0x01, 0x04". */
 export function bitmapText(bitmap: number): string {
+  const newest = newestOf(bitmap);
+  if (newest !== undefined && newest > OF10 && bitmap === upTo(newest)) {
+    return `version 0x${newest.toString(16).padStart(2, '0')} and earlier`;
+  }
   const list: string[] = [];
   for (let version = 0; version < 32; version++) {
     if ((bitmap & (1 << version)) !== 0) list.push(`0x${version.toString(16).padStart(2, '0')}`);

@@ -59,10 +59,12 @@ export const MULTIPARTS: Handlers = {
   },
 
   flowStatsRequest: ({ filter, form }, request) => {
+    request.of.switch.revalidator.pushAllStats();
     const entries = flowStats(request.of.bridge, filter);
     return answer(request, { kind: 'flowStatsReply', entries, ...formOf(form) });
   },
   aggregateRequest: ({ filter, form }, { of, connection, xid }) => {
+    of.switch.revalidator.pushAllStats();
     const sums = aggregateStats(of.bridge, filter);
     connection.reply({ kind: 'aggregateReply', ...sums, ...formOf(form) }, xid);
     return null;

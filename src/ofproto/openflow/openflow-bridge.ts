@@ -73,6 +73,8 @@ export interface OpenflowDeps {
   /** Version of the switch, for descriptions. */
   readonly softwareVersion: string;
   readonly deviceErrors: (port: BridgePort) => DeviceErrors | null;
+  /** Text of a message, for the log of the connections. */
+  readonly describe: (bytes: Uint8Array) => string;
   /** Something that the database tells of controllers has changed. */
   readonly statusChanged: () => void;
 }
@@ -231,9 +233,9 @@ export class OpenflowBridge {
   }
 
   private options(target: string, maxBackoffMs: number, probeMs: number): ReconnectOptions {
-    const { clock, logs } = this.deps;
+    const { clock, logs, describe } = this.deps;
     const name = `${this.bridge.name}<->${target}`;
-    return { name, clock, logs, versions: this.versions, maxBackoffMs, probeMs };
+    return { name, clock, logs, versions: this.versions, maxBackoffMs, probeMs, describe };
   }
 
   private accept(
@@ -289,9 +291,8 @@ export class OpenflowBridge {
         for (const snooper of this.snoopers) snooper.send(bytes);
       },
     });
-    const connection = new Connection(kind, rconn, this.deps.clock, (index) =>
-      this.bridge.tlvTable.place(index),
-    );
+    const place = (index: number) => this.bridge.tlvTable.place(index);
+    const connection = new Connection(kind, rconn, this.deps.clock, place, this.log);
     this.connections.add(connection);
     return connection;
   }

@@ -37,6 +37,8 @@ export interface ReconnectOptions {
   readonly maxBackoffMs: number;
   /** Silence after which the peer is probed, 0 for never. */
   readonly probeMs: number;
+  /** Text of a message, for the log. */
+  readonly describe?: (bytes: Uint8Array) => string;
 }
 
 export interface ActiveOptions extends ReconnectOptions {
@@ -241,11 +243,20 @@ export class OpenflowReconnect {
   }
 
   private begin(socket: Socket): void {
-    const { clock, versions } = this.options;
+    const { clock, versions, describe } = this.options;
+    // The connection itself has no name but the peer's.
+    const name = this.name.slice(this.name.indexOf('<->') + 3);
     if (this.timer === null) this.limitAttempt();
     const session = new OpenflowSession(
       socket,
-      { name: this.name, clock, log: this.vconnLog, versions, xid: () => this.xid() },
+      {
+        name,
+        clock,
+        log: this.vconnLog,
+        versions,
+        xid: () => this.xid(),
+        ...(describe === undefined ? {} : { describe }),
+      },
       {
         opened: (version) => {
           if (this.session === session) this.opened(version);

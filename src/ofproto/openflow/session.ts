@@ -8,6 +8,7 @@
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
+import { rateLimited } from '../../util/rate-limit.ts';
 import { errorNumbers } from '../codec/errors.ts';
 import { MessageSplitter } from '../codec/framing.ts';
 import { OF10, OF15, type OfVersion } from '../codec/versions.ts';
@@ -19,6 +20,9 @@ const CONGESTED_BYTES = 512 << 10;
 /** A single answer may be long (all flows); more than this unsent ends the connection. */
 const MAX_UNSENT_BYTES = 256 << 20;
 const UNREAD_MS = 60_000;
+
+/** Messages that are logged a minute. */
+const LOGGED_MESSAGES = 600;
 
 const TYPE_ERROR = 1;
 
@@ -41,6 +45,8 @@ export interface SessionOptions {
   /** Bits of the versions that may be spoken. */
   readonly versions: number;
   readonly xid: () => number;
+  /** Text of a message, for the log. */
+  readonly describe?: (bytes: Uint8Array) => string;
 }
 
 export class OpenflowSession {
@@ -51,6 +57,7 @@ export class OpenflowSession {
   private readonly options: SessionOptions;
   private readonly events: SessionEvents;
   private readonly splitter = new MessageSplitter();
+  private readonly messageLog: Logger;
   private isClosed = false;
   private isCorked = false;
   private unreadTimer: Timer | null = null;
@@ -65,6 +72,7 @@ export class OpenflowSession {
     this.options = options;
     this.events = events;
     this.name = options.name;
+    this.messageLog = rateLimited(options.log, options.clock, LOGGED_MESSAGES);
     let failure: string | null = null;
     socket.on('data', (chunk: Buffer) => this.take(chunk));
     socket.on('error', (error: NodeJS.ErrnoException) => {
@@ -121,6 +129,7 @@ export class OpenflowSession {
         socket.uncork();
       });
     }
+    this.logMessage('sent (Success)', bytes);
     socket.write(bytes);
     if (socket.writableLength > MAX_UNSENT_BYTES) {
       this.options.log.warn(`${this.name}: peer does not read, dropped`);
@@ -185,6 +194,7 @@ export class OpenflowSession {
   }
 
   private handle(bytes: Uint8Array): void {
+    this.logMessage('received', bytes);
     if (this.version === null) {
       this.agree(bytes);
       return;
@@ -199,6 +209,13 @@ export class OpenflowSession {
       return;
     }
     this.events.received(bytes);
+  }
+
+  /** What passes is worth its text only to who asked for it. */
+  private logMessage(what: string, bytes: Uint8Array): void {
+    const { log, describe } = this.options;
+    if (describe === undefined || !log.enabled('dbg')) return;
+    this.messageLog.dbg(`${this.name}: ${what}: ${describe(bytes).trimEnd()}`);
   }
 
   private agree(bytes: Uint8Array): void {

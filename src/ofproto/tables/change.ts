@@ -50,6 +50,7 @@ export class Change {
       bridge.ruleOut(rule);
       if (old !== null) bridge.ruleIn(old);
     });
+    if (old !== null && old.actions !== rule.actions) this.unlearn(old);
     const sameActions = old !== null && old.actions === rule.actions;
     if (event === 'modified' && sameActions && old.cookie === rule.cookie) return;
     this.onCommit(() =>
@@ -73,10 +74,15 @@ export class Change {
       bridge.ruleIn(rule);
     });
     this.onCommit(() => bridge.tellRemoved(rule, reason, this.origin));
+    this.unlearn(rule);
+  }
+
+  /** A rule is gone or has other actions: flows that it was the last to learn go too, if it said so (delete_learned). */
+  private unlearn(rule: Rule): void {
+    const { bridge } = this;
     for (const action of rule.actions) {
       if (action.kind !== 'learn' || !action.deleteLearned) continue;
       if (bridge.learnCount(action.table, action.cookie) > 0) continue;
-      // The last flow that learned these is gone, and they with it.
       for (const learned of bridge.tables[action.table]?.entries() ?? []) {
         if (learned.cookie === action.cookie && !learned.isHidden) this.remove(learned, 'delete');
       }

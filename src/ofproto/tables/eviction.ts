@@ -19,8 +19,8 @@ const MAX_FLOWS = 1_000_000;
 export function makeRoom(change: Change, table: FlowTable): OfError | null {
   const limit = Math.min(table.settings.flowLimit ?? MAX_FLOWS, MAX_FLOWS);
   while (table.size >= limit) {
-    const victim = table.isEvicting ? victimOf(table) : null;
-    if (victim === null) return { error: 'OFPFMFC_TABLE_FULL' };
+    const [victim] = table.isEvicting ? victims(table, 1) : [];
+    if (victim === undefined) return { error: 'OFPFMFC_TABLE_FULL' };
     change.remove(victim, 'eviction');
   }
   return null;
@@ -36,7 +36,15 @@ export function expiryMs(rule: Rule): number {
   );
 }
 
-function victimOf(table: FlowTable): Rule | null {
+/** A table that evicts gets as many flows as its limit, perhaps lowered, has room for. */
+export function evictExcess(change: Change, table: FlowTable): void {
+  const { flowLimit } = table.settings;
+  if (flowLimit === null || !table.isEvicting || table.size <= flowLimit) return;
+  for (const victim of victims(table, table.size - flowLimit)) change.remove(victim, 'eviction');
+}
+
+/** Up to `count` flows, in the order in which they are to go. */
+function victims(table: FlowTable, count: number): Rule[] {
   const groups = new Map<string, Rule[]>();
   for (const rule of table.entries()) {
     if (rule.isHidden || expiryMs(rule) === Number.POSITIVE_INFINITY) continue;
@@ -45,19 +53,31 @@ function victimOf(table: FlowTable): Rule | null {
     if (group) group.push(rule);
     else groups.set(key, [rule]);
   }
-  let largest: Rule[] | null = null;
+  // Groups by how many flows they have: one that loses a flow comes among the next smaller ones.
+  const bySize: Rule[][][] = [];
   for (const group of groups.values()) {
-    if (largest === null || group.length > largest.length) largest = group;
+    if (count > 1) group.sort(byWorthDown);
+    bySize[group.length] ??= [];
+    bySize[group.length].push(group);
   }
-  let victim: Rule | null = null;
-  for (const rule of largest ?? []) {
-    if (victim === null) victim = rule;
-    else if (rule.importance !== victim.importance) {
-      if (rule.importance < victim.importance) victim = rule;
-    } else if (expiryMs(rule) < expiryMs(victim)) victim = rule;
+  const list: Rule[] = [];
+  for (let size = bySize.length - 1; size > 0; size--) {
+    for (const group of bySize[size] ?? []) {
+      if (list.length === count) return list;
+      list.push(count > 1 ? (group.pop() as Rule) : leastWorth(group));
+      bySize[size - 1] ??= [];
+      bySize[size - 1].push(group);
+    }
   }
-  return victim;
+  return list;
 }
+
+/** What goes first comes last. */
+const byWorthDown = (a: Rule, b: Rule): number =>
+  b.importance - a.importance || expiryMs(b) - expiryMs(a);
+
+const leastWorth = (group: readonly Rule[]): Rule =>
+  group.reduce((least, rule) => (byWorthDown(least, rule) < 0 ? rule : least));
 
 /** What the flow has in the group fields; a field that it does not match on is 0. */
 function groupKey(table: FlowTable, rule: Rule): string {

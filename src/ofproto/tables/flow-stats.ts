@@ -61,7 +61,7 @@ export function tableStats(bridge: Bridge): TableStats[] {
   return bridge.tables.map((table) => ({
     tableId: table.id,
     name: table.name,
-    activeFlows: table.size,
+    activeFlows: table.size - table.hiddenCount,
     lookups: BigInt(table.matched + table.missed),
     matched: BigInt(table.matched),
     maxFlows: table.settings.flowLimit,

@@ -47,6 +47,8 @@ export class FlowTable {
   /** Lookups that found a rule, and that did not. */
   matched = 0;
   missed = 0;
+  /** Flows of the switch itself among `size`. */
+  hiddenCount = 0;
   private classifier: Classifier<Rule>;
 
   constructor(id: number) {
@@ -95,11 +97,14 @@ export class FlowTable {
   insert(rule: Rule): Rule | null {
     const old = this.classifier.insert(rule);
     if (old !== null) old.isRemoved = true;
+    else if (rule.isHidden) this.hiddenCount++;
     rule.isRemoved = false;
     return old;
   }
   remove(rule: Rule): boolean {
     rule.isRemoved = true;
-    return this.classifier.remove(rule);
+    if (!this.classifier.remove(rule)) return false;
+    if (rule.isHidden) this.hiddenCount--;
+    return true;
   }
 }

@@ -22,6 +22,7 @@ import {
   PACKET_TYPE,
   PBB_ISID,
   RECIRC_ID,
+  TP,
   TUN_DST,
   TUN_ID,
   TUN_METADATA_PRESENT,
@@ -241,6 +242,11 @@ function finishMask(flow: Uint32Array, mask: Uint32Array): void {
   finishHeaders(ethType, mask);
   const fragment = ethType === ETH_TYPE_IPV4 || ethType === ETH_TYPE_IPV6 ? 0x3 : 0;
   mask[ETH_TYPE_PROTO] = (mask[ETH_TYPE_PROTO] | 0xffff0000 | fragment) >>> 0;
+  // Types and codes of ICMP have eight bits each in a frame, and no more count.
+  const proto = (flow[ETH_TYPE_PROTO] >>> 8) & 0xff;
+  const isIcmp =
+    (ethType === ETH_TYPE_IPV4 && proto === 1) || (ethType === ETH_TYPE_IPV6 && proto === 58);
+  if (isIcmp) mask[TP] &= 0x00ff00ff;
   // The outer TPID is the frame's Ethernet type. A tag that nobody looked at is matched whole, because
   // "no tag or any tag" has no text.
   const tci = mask[VLAN0] & 0xffff;
