@@ -141,7 +141,11 @@ export async function startSwitch(
   // Configuration.
   const links = new Links(vlog.module('netdev_linux'));
   const following = links.follow();
-  const dummies = new DummyNetdevs(clock);
+  const dummies = new DummyNetdevs({
+    clock,
+    log: vlog.module('netdev_dummy'),
+    runDir: options.paths.runDir,
+  });
   const isDummy = options.dummy !== 'none';
   const abilities: Abilities = {
     interfaceTypes: [...INTERFACE_TYPES, ...(isDummy ? DUMMY_INTERFACE_TYPES : [])],

@@ -401,10 +401,15 @@ export class Bridge {
     const isDown = isAdminUp === null ? (port.config & OFPPC_PORT_DOWN) !== 0 : !isAdminUp;
     const config = isDown ? port.config | OFPPC_PORT_DOWN : port.config & ~OFPPC_PORT_DOWN;
     if (port.isUp === isUp && port.config === config) return;
+    const before = describePort(port);
     port.isUp = isUp;
     port.config = config;
     this.changed();
-    this.listener.portStatus('modify', describePort(port));
+    const now = describePort(port);
+    // A device that a port-mod took down was told of already.
+    if (now.state !== before.state || now.config !== before.config) {
+      this.listener.portStatus('modify', now);
+    }
   }
 
   /** OFPPC_* bits of a port, as a port-mod wants them. */

@@ -1,6 +1,6 @@
 /**
  * Devices in memory (`--enable-dummy`): types dummy, dummy-internal and dummy-pmd. Frames come from
- * `netdev-dummy/receive` and go to capture files (`options:pcap`, `rxq_pcap`, `tx_pcap`).
+ * `netdev-dummy/receive` and go to capture files (`options:pcap`, `rxq_pcap`, `tx_pcap`); `options:stream` and `pstream` join devices.
  *
  * A receive counts and records the frame and hands it to the datapath; nothing else happens by itself, so that a test
  * decides about every packet.
@@ -10,6 +10,7 @@ import type { Clock } from '../../util/clock.ts';
 import { PcapWriter } from '../../util/pcap.ts';
 import type { RunningDevice } from '../report-ops.ts';
 import type { WantedInterface } from '../wanted.ts';
+import { DummyStreams, type StreamDeps } from './dummy-stream.ts';
 import { type Netdev, NetdevError } from './netdev.ts';
 
 /** The side of an in-memory datapath that a dummy device uses. */
@@ -36,13 +37,14 @@ export class DummyNetdev implements Netdev {
   private readonly gate: FrameGate;
   private readonly rxPcap: PcapWriter | null;
   private readonly txPcap: PcapWriter | null;
+  private readonly streams: DummyStreams;
 
   constructor(
     want: WantedInterface,
     typeText: string,
     mac: bigint,
     gate: FrameGate,
-    clock: Clock,
+    deps: StreamDeps,
     changed: () => void,
   ) {
     this.changed = changed;
@@ -52,6 +54,8 @@ export class DummyNetdev implements Netdev {
     this.mtu = want.mtuRequest ?? DEFAULT_MTU;
     this.gate = gate;
     const { pcap, rxq_pcap, tx_pcap } = want.options;
+    const { clock } = deps;
+    this.streams = new DummyStreams(want.name, want.options, deps, (frame) => this.receive(frame));
     const both = pcap === undefined ? null : openPcap(want.name, pcap, clock);
     this.rxPcap = both ?? (rxq_pcap === undefined ? null : openPcap(want.name, rxq_pcap, clock));
     this.txPcap = both ?? (tx_pcap === undefined ? null : openPcap(want.name, tx_pcap, clock));
@@ -67,10 +71,23 @@ export class DummyNetdev implements Netdev {
 
   attached(port: PortNo): void {
     this.port = port;
-    this.gate.onTransmit(port, (frame) => this.txPcap?.write(frame));
+    this.gate.onTransmit(port, (frame) => {
+      this.txPcap?.write(frame);
+      this.streams.send(frame);
+    });
   }
 
-  /** A frame from the outside (`netdev-dummy/receive`). A device that is down takes none. */
+  /** Joins the device with others; resolves when those can come. */
+  openStreams(): Promise<void> {
+    return this.streams.open();
+  }
+
+  /** As netdev-dummy/conn-state has it. */
+  get connection(): string {
+    return this.streams.state;
+  }
+
+  /** A frame from the outside (`netdev-dummy/receive`, a stream). A device that is down takes none. */
   receive(frame: Uint8Array): void {
     if (!this.adminUp || this.port === null) return;
     this.rxPcap?.write(frame);
@@ -107,6 +124,7 @@ export class DummyNetdev implements Netdev {
 
   async close(): Promise<void> {
     this.port = null;
+    this.streams.close();
     this.rxPcap?.close();
     if (this.txPcap !== this.rxPcap) this.txPcap?.close();
   }
@@ -124,12 +142,12 @@ function openPcap(name: string, path: string, clock: Clock): PcapWriter {
 export class DummyNetdevs {
   private readonly devices = new Map<string, DummyNetdev>();
   private made = 0n;
-  private readonly clock: Clock;
+  private readonly deps: StreamDeps;
   /** Called when a device changed its state. */
   changed: () => void = () => {};
 
-  constructor(clock: Clock) {
-    this.clock = clock;
+  constructor(deps: StreamDeps) {
+    this.deps = deps;
   }
 
   get(name: string): DummyNetdev | undefined {
@@ -142,8 +160,9 @@ export class DummyNetdevs {
 
   async open(want: WantedInterface, typeText: string, gate: FrameGate): Promise<Netdev> {
     const mac = want.mac ?? FIRST_MAC + this.made++;
-    const device = new DummyNetdev(want, typeText, mac, gate, this.clock, () => this.changed());
+    const device = new DummyNetdev(want, typeText, mac, gate, this.deps, () => this.changed());
     this.devices.set(want.name, device);
+    await device.openStreams();
     const close = device.close.bind(device);
     device.close = async () => {
       if (this.devices.get(want.name) === device) this.devices.delete(want.name);

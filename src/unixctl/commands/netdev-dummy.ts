@@ -47,7 +47,7 @@ export function netdevDummyCommands(dummies: DummyNetdevs): Command[] {
       maxArgs: 1,
       run: ([name]) => {
         const devices = name === undefined ? [...dummies.all()] : [find(name, UNKNOWN_NETDEV)];
-        return devices.map((device) => `${device.name}: unknown\n`).join('');
+        return devices.map((device) => `${device.name}: ${device.connection}\n`).join('');
       },
     },
     {
