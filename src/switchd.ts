@@ -40,6 +40,7 @@ import { exitCommands } from './unixctl/commands/exit.ts';
 import { fdbCommands } from './unixctl/commands/fdb.ts';
 import { memoryCommands } from './unixctl/commands/memory.ts';
 import { netdevDummyCommands } from './unixctl/commands/netdev-dummy.ts';
+import { qosCommands } from './unixctl/commands/qos.ts';
 import { revalidatorCommands } from './unixctl/commands/revalidator.ts';
 import { timeCommands } from './unixctl/commands/time.ts';
 import { traceCommands } from './unixctl/commands/trace.ts';
@@ -111,6 +112,8 @@ export async function startSwitch(
       }),
     };
     if (settings !== null) fabric.switch.configure(settings);
+    // One thread forwards: there is nothing to balance, and scripts for Open vSwitch look for this line.
+    vlog.module('dpif_netdev').info('PMD auto load balance is disabled.');
     datapaths.push(datapath);
     fabrics.push(fabric);
     return fabric;
@@ -227,13 +230,16 @@ export async function startSwitch(
     ...versionCommands(),
     ...vlogCommands(vlog),
     ...coverageCommands(coverage),
+    ...qosCommands((name) =>
+      [...applier.running.values()].some(({ entries }) => entries.has(name)),
+    ),
     ...timeCommands(clock),
     ...netdevDummyCommands(dummies),
     ...fdbCommands(switches, () => clock.now()),
     ...dpifCommands(switches),
     ...bridgeCommands(() => [...applier.running.values()].map(({ openflow }) => openflow)),
     ...dpctlCommands(switches),
-    ...dpctlFlowCommands(switches),
+    ...dpctlFlowCommands(switches, vlog.module('dpif_netdev')),
     ...traceCommands(switches),
     ...revalidatorCommands(switches),
     ...memoryCommands(() => memoryUsage(fabrics, applier)),

@@ -249,6 +249,9 @@ class Reader {
         .sort(byName)
         .map((iface) => this.interface(bridge.name, datapathType, iface));
       if (interfaces.length === 0) continue;
+      if (row.qos !== null && interfaces.some(({ type }) => !type.startsWith('dummy'))) {
+        this.problem('warn', `port ${row.name}: QoS is not supported yet, ignoring column qos`);
+      }
       wanted.push(this.port(row, interfaces));
     }
     if (!wanted.some((port) => port.interfaces.some((iface) => iface.isLocal))) {

@@ -11,7 +11,7 @@ import { DP_WORDS, FLOW_WORDS } from '../../src/packet/key.ts';
 import type { Logger, LogSource } from '../../src/util/logger.ts';
 import { VirtualClock } from '../../src/util/virtual-clock.ts';
 
-const silent: Logger = {
+export const silent: Logger = {
   emer: () => {},
   err: () => {},
   warn: () => {},

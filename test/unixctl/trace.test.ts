@@ -4,7 +4,7 @@ import { CommandTable } from '../../src/unixctl/command.ts';
 import { dpctlCommands } from '../../src/unixctl/commands/dpctl.ts';
 import { dpctlFlowCommands } from '../../src/unixctl/commands/dpctl-flows.ts';
 import { traceCommands } from '../../src/unixctl/commands/trace.ts';
-import { Lab } from '../ofproto/lab.ts';
+import { Lab, silent } from '../ofproto/lab.ts';
 
 let lab: Lab;
 let run: (...words: string[]) => Promise<string>;
@@ -19,7 +19,7 @@ beforeEach(async () => {
   const table = new CommandTable([
     ...traceCommands(switches),
     ...dpctlCommands(switches),
-    ...dpctlFlowCommands(switches),
+    ...dpctlFlowCommands(switches, silent),
   ]);
   run = (name, ...args) => table.run(name, args);
 });

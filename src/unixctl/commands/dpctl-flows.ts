@@ -15,6 +15,7 @@ import {
   RECIRC_ID,
   VLAN0,
 } from '../../packet/key.ts';
+import type { Logger } from '../../util/logger.ts';
 import { type Command, CommandError } from '../command.ts';
 import { type DatapathView, datapathViews, dumpOptions, ukeysOf, ukeyText } from './dpif-view.ts';
 
@@ -31,9 +32,13 @@ interface Put {
   readonly withStats: boolean;
 }
 
+/** A flow for no port in particular; why is in the log, as in the original. */
+class NoInPort extends CommandError {}
+const NO_IN_PORT_TEXT = 'failed to put[create] flow: in_port is not an exact match';
+
 const failed = (what: string): CommandError => new CommandError(`ovs-vswitchd: ${what}`);
 
-export function dpctlFlowCommands(switches: () => readonly Switch[]): Command[] {
+export function dpctlFlowCommands(switches: () => readonly Switch[], log: Logger): Command[] {
   /** The datapath that the first of more than `rest` arguments names, or the only one. */
   const open = (args: readonly string[], rest: number): DatapathView => {
     const views = datapathViews(switches());
@@ -57,7 +62,12 @@ export function dpctlFlowCommands(switches: () => readonly Switch[]): Command[] 
       clears: flags.has('--clear'),
       withStats: flags.has('-s') || flags.has('--statistics'),
     };
-    return putFlow(open(rest, 2), rest[rest.length - 2], rest[rest.length - 1], how);
+    try {
+      return putFlow(open(rest, 2), rest[rest.length - 2], rest[rest.length - 1], how);
+    } catch (failure) {
+      if (failure instanceof NoInPort) log.err(NO_IN_PORT_TEXT);
+      throw failure;
+    }
   };
   const file = (kind: Kind, args: string[]): string => {
     const { rest } = split(args);
@@ -186,7 +196,8 @@ function keyOfFlow(view: DatapathView, text: string, prefix: string) {
   }
   const parsed = parseFlow(text, { portNumber: (name) => ports.get(name) });
   if (!parsed.ok) throw failed(`${prefix}(${parsed.error}) (Invalid argument)`);
-  if (parsed.mask[IN_PORT] !== 0xffffffff) throw failed('updating flow table (Invalid argument)');
+  if (parsed.mask[IN_PORT] !== 0xffffffff)
+    throw new NoInPort('ovs-vswitchd: updating flow table (Invalid argument)');
   const key = new Uint32Array(FLOW_WORDS);
   key.set(parsed.key);
   const mask = new Uint32Array(FLOW_WORDS);
