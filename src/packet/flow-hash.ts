@@ -76,7 +76,7 @@ function fiveTuple(keys: Uint32Array, base: number, basis: number): number {
 }
 
 /** Which protocols' ports a symmetric hash takes in: a reply over UDP need not come from the port that was asked. */
-export const HashedPorts = { NONE: 0, NO_UDP: 1, ALL: 2 } as const;
+export const HashedPorts = { NO_UDP: 1, ALL: 2 } as const;
 
 /**
  * Open vSwitch's hash of addresses, protocol and ports of IP that is the same for both directions, 0 for other frames.
@@ -92,14 +92,12 @@ export function symmetricL3(keys: Uint32Array, base: number, basis: number, port
       h = hashAdd(h, swap32(keys[base + IPV6_SRC + i] ^ keys[base + IPV6_DST + i]));
     }
   } else return 0;
-  if (ports !== HashedPorts.NONE) {
-    const proto = (typeProto >>> 8) & 255;
-    h = hashAdd(h, proto);
-    const isFragment = (typeProto & 3) !== 0;
-    const isUdp = proto === IP_PROTO_UDP && ports === HashedPorts.ALL;
-    if (!isFragment && (proto === IP_PROTO_TCP || proto === IP_PROTO_SCTP || isUdp)) {
-      h = hashAdd(h, swap16((keys[base + TP] >>> 16) ^ (keys[base + TP] & 0xffff)));
-    }
+  const proto = (typeProto >>> 8) & 255;
+  h = hashAdd(h, proto);
+  const isFragment = (typeProto & 3) !== 0;
+  const isUdp = proto === IP_PROTO_UDP && ports === HashedPorts.ALL;
+  if (!isFragment && (proto === IP_PROTO_TCP || proto === IP_PROTO_SCTP || isUdp)) {
+    h = hashAdd(h, swap16((keys[base + TP] >>> 16) ^ (keys[base + TP] & 0xffff)));
   }
   return hashFinish(h, basis);
 }

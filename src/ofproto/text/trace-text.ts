@@ -86,11 +86,8 @@ function nodeText(node: TraceNode, names: MatchTextOptions): string {
 }
 
 function learnedText(mod: FlowMod, { tunMetadata }: MatchTextOptions): string {
-  const match = formatMatch(mod.match, {
-    priority: mod.priority,
-    ...(tunMetadata === undefined ? {} : { tunMetadata }),
-  });
-  let text = `table=${mod.tableId} ${match}`;
+  const match = formatMatch(mod.match, tunMetadata === undefined ? {} : { tunMetadata });
+  let text = `table=${mod.tableId} ${match} priority=${mod.priority}`;
   if (mod.newCookie !== null && mod.newCookie !== 0n)
     text += ` cookie=0x${mod.newCookie.toString(16)}`;
   if (mod.idleTimeoutSeconds !== 0) text += ` idle=${mod.idleTimeoutSeconds}`;

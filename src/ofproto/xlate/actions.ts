@@ -120,6 +120,7 @@ const TABLE: { readonly [K in ActionKind]: Translate<K> } = {
   popQueue: (ctx) => {
     ctx.willWrite(SKB_PRIORITY, 0xffffffff);
     ctx.flow[SKB_PRIORITY] = ctx.arrived[SKB_PRIORITY];
+    ctx.trace?.add('detail', `queue = ${ctx.flow[SKB_PRIORITY]}`);
   },
   finTimeout: (ctx, a) => {
     ctx.mask[ETH_TYPE_PROTO] |= 0xff00;

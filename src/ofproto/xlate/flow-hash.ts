@@ -4,7 +4,12 @@
  * fields are taken as their bytes lie in the header, read as little-endian words.
  */
 import type { HashFields } from '../../flowtable/action.ts';
-import { HashedPorts, hashAdd, hashFinish, symmetricL3 } from '../../packet/flow-hash.ts';
+import {
+  HashedPorts,
+  hashAdd,
+  hashFinish,
+  symmetricL3 as symmetricIp,
+} from '../../packet/flow-hash.ts';
 import {
   ETH_DST,
   ETH_DST_SRC,
@@ -87,16 +92,14 @@ function lookup3(bytes: Uint8Array, basis: number): number {
 }
 
 const ethType = (flow: Uint32Array): number => flow[ETH_TYPE_PROTO] >>> 16;
+const isIp = (flow: Uint32Array): boolean => ethType(flow) === IPV4 || ethType(flow) === IPV6;
 const protocol = (flow: Uint32Array): number => (flow[ETH_TYPE_PROTO] >>> 8) & 0xff;
 /** Flows of both directions of a connection have one value. UDP ports stay out: they need not be symmetric. */
 function symmetricL4(flow: Uint32Array, basis: number): number {
   const bytes = new Uint8Array(32);
   const view = new DataView(bytes.buffer);
   const type = ethType(flow);
-  if (type === IPV4) view.setUint32(0, flow[IPV4_SRC] ^ flow[IPV4_DST]);
-  else if (type === IPV6) {
-    for (let i = 0; i < 4; i++) view.setUint32(4 * i, flow[IPV6_SRC + i] ^ flow[IPV6_DST + i]);
-  }
+  setAddressXor(view, flow);
   view.setUint16(16, type);
   view.setUint16(18, (flow[VLAN0] ^ flow[VLAN1]) & 0xfff);
   if (type === IPV4 || type === IPV6) {
@@ -105,9 +108,48 @@ function symmetricL4(flow: Uint32Array, basis: number): number {
       view.setUint16(20, (flow[TP] >>> 16) ^ (flow[TP] & 0xffff));
     bytes[28] = proto;
   }
-  view.setUint16(22, (flow[ETH_DST] >>> 16) ^ (flow[ETH_DST_SRC] & 0xffff));
-  view.setUint32(24, (((flow[ETH_DST] << 16) | (flow[ETH_DST_SRC] >>> 16)) ^ flow[ETH_SRC]) >>> 0);
+  setEthernetXor(view, 22, flow);
   return lookup3(bytes, basis);
+}
+
+/** Of addresses and type of Ethernet and the VLAN, for frames that are not IP. */
+function symmetricL2(flow: Uint32Array, basis: number): number {
+  const bytes = new Uint8Array(12);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, ethType(flow));
+  view.setUint16(2, (flow[VLAN0] ^ flow[VLAN1]) & 0xfff);
+  setEthernetXor(view, 4, flow);
+  let hash = basis;
+  for (let at = 0; at < bytes.length; at += 4) hash = hashAdd(hash, word32(bytes, at));
+  return hashFinish(hash, basis);
+}
+
+function symmetricL3(flow: Uint32Array, basis: number): number {
+  const bytes = new Uint8Array(20);
+  const view = new DataView(bytes.buffer);
+  setAddressXor(view, flow);
+  view.setUint16(16, ethType(flow));
+  return lookup3(bytes, basis);
+}
+
+function symmetricL3L4(flow: Uint32Array, basis: number, ports: number): number {
+  return isIp(flow) ? symmetricIp(flow, 0, basis, ports) : symmetricL2(flow, basis);
+}
+
+/** Source and destination of Ethernet, xored: six bytes. */
+function setEthernetXor(view: DataView, at: number, flow: Uint32Array): void {
+  view.setUint16(at, (flow[ETH_DST] >>> 16) ^ (flow[ETH_DST_SRC] & 0xffff));
+  const low = ((flow[ETH_DST] << 16) | (flow[ETH_DST_SRC] >>> 16)) ^ flow[ETH_SRC];
+  view.setUint32(at + 2, low >>> 0);
+}
+
+/** Source and destination of IP, xored, at the beginning: sixteen bytes, of which IPv4 takes four. */
+function setAddressXor(view: DataView, flow: Uint32Array): void {
+  const type = ethType(flow);
+  if (type === IPV4) view.setUint32(0, flow[IPV4_SRC] ^ flow[IPV4_DST]);
+  else if (type === IPV6) {
+    for (let i = 0; i < 4; i++) view.setUint32(4 * i, flow[IPV6_SRC + i] ^ flow[IPV6_DST + i]);
+  }
 }
 
 function hashAddress(flow: Uint32Array, ipv4: number, ipv6: number, basis: number): number {
@@ -133,11 +175,11 @@ export function flowHash(flow: Uint32Array, fields: HashFields, basis: number): 
     case 'symmetric_l4':
       return symmetricL4(flow, basis);
     case 'symmetric_l3l4':
-      return symmetricL3(flow, 0, basis, HashedPorts.NO_UDP);
+      return symmetricL3L4(flow, basis, HashedPorts.NO_UDP);
     case 'symmetric_l3l4+udp':
-      return symmetricL3(flow, 0, basis, HashedPorts.ALL);
+      return symmetricL3L4(flow, basis, HashedPorts.ALL);
     case 'symmetric_l3':
-      return symmetricL3(flow, 0, basis, HashedPorts.NONE);
+      return symmetricL3(flow, basis);
     case 'nw_src':
       return hashAddress(flow, IPV4_SRC, IPV6_SRC, basis);
     case 'nw_dst':
@@ -163,7 +205,8 @@ export function consultHash(ctx: XlateContext, fields: HashFields): void {
     else address(IPV4_DST, IPV6_DST);
     return;
   }
-  if (fields === 'symmetric_l4') {
+  // The original forgets these for frames that are not IP; a megaflow has to be exact in what was hashed.
+  if (fields === 'symmetric_l4' || (fields !== 'symmetric_l3' && !isIp(flow))) {
     mask[ETH_DST] = mask[ETH_DST_SRC] = mask[ETH_SRC] = 0xffffffff;
     ctx.vlans.consult(0, 0xfff | VLAN_CFI);
     ctx.vlans.consult(1, 0xfff | VLAN_CFI);

@@ -71,6 +71,8 @@ export function decTtl(ctx: XlateContext, controllerIds: readonly number[]): boo
     return false;
   }
   for (const controllerId of controllerIds) invalidTtl(ctx, controllerId);
+  const version = flow[ETH_TYPE_PROTO] >>> 16 === 0x0800 ? 4 : 6;
+  ctx.trace?.add('warn', `IPv${version} decrement TTL exception`);
   ctx.drop('drop_action_of_pipeline');
   return true;
 }

@@ -5,14 +5,22 @@
 import type { Action, LearnAction, LearnSource } from '../../flowtable/action.ts';
 import { MatchBuilder } from '../../flowtable/match.ts';
 import { ofPort } from '../../flowtable/of-port.ts';
-import { ETH_TYPE_PROTO, OF_IN_PORT, VLAN_CFI, VLAN0 } from '../../packet/key.ts';
+import { OF_IN_PORT, VLAN_CFI, VLAN0 } from '../../packet/key.ts';
 import { type FlowMod, NO_FLAGS, OfVersion } from '../model.ts';
 import type { XlateContext } from './context.ts';
 import { fieldWrite, noteSubfield, onesOf, readSubfield, writeSubfield } from './subfields.ts';
 
+/** What one load can have. */
+const MAX_LOAD_BITS = 64;
+
 export function learn(ctx: XlateContext, action: LearnAction): void {
   const mod = learnedMod(ctx, action);
   const { bridge } = ctx;
+  if (ctx.trace !== null && !ctx.trace.hasFrame) {
+    // Nothing was received that could be learned from.
+    ctx.trace.add('warn', 'suppressing side effects, so learn action ignored');
+    return;
+  }
   ctx.trace?.addLearned(mod);
   if (action.limit > 0 && action.resultDst !== null) {
     const ok = bridge.mayLearn(mod, action.limit);
@@ -20,9 +28,6 @@ export function learn(ctx: XlateContext, action: LearnAction): void {
   } else if (action.resultDst !== null) writeSubfield(ctx, action.resultDst, 1n);
   if (action.resultDst !== null) noteSubfield(ctx, action.resultDst);
   ctx.effects.push({ kind: 'learnFlow', bridge, mod, limit: action.limit });
-  if (action.finIdleTimeoutSeconds > 0 || action.finHardTimeoutSeconds > 0) {
-    ctx.mask[ETH_TYPE_PROTO] |= 0xff00;
-  }
 }
 
 function sourceValue(ctx: XlateContext, source: LearnSource): bigint {
@@ -48,7 +53,11 @@ function learnedMod(ctx: XlateContext, action: LearnAction): FlowMod {
     const { dst } = spec;
     if (dst.field.at < 0) continue;
     if (spec.kind === 'load') {
-      actions.push({ kind: 'load', dst: { ...dst, bits: spec.bits }, value });
+      for (let at = 0; at < spec.bits; at += MAX_LOAD_BITS) {
+        const bits = Math.min(MAX_LOAD_BITS, spec.bits - at);
+        const part = (value >> BigInt(at)) & onesOf(bits);
+        actions.push({ kind: 'load', dst: { ...dst, offset: dst.offset + at, bits }, value: part });
+      }
       continue;
     }
     const shift = BigInt(dst.offset);
