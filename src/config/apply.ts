@@ -4,7 +4,9 @@
  * Devices are opened at the same time, and given to their bridges in the order of the plan, so that port numbers do not depend
  * on which device was quicker. A device that cannot be had leaves its reason in `failures`, and nothing else is disturbed.
  */
+
 import type { Datapath, PortNo } from '../datapath/datapath.ts';
+import { NO_POLICING, type PolicingConfig } from '../datapath/policer.ts';
 import { OFPP_LOCAL, type OfPort } from '../flowtable/of-port.ts';
 import type { Bridge, DatapathType } from '../ofproto/bridge.ts';
 import type { BundleSettings } from '../ofproto/bundle.ts';
@@ -59,6 +61,8 @@ export class InterfaceEntry {
   wasRequested = false;
   /** Why the last change of the device was refused; empty when it was not. */
   complaint = '';
+  /** What the datapath drops beyond. */
+  policing: PolicingConfig = NO_POLICING;
   /** MTU that the datapath enforces. */
   datapathMtu: number;
 
@@ -334,6 +338,7 @@ export class Applier {
       for (const running of entry.entries.values()) running.status = running.netdev.status();
       this.settleAddresses(entry);
       this.settleMtu(entry);
+      for (const running of entry.entries.values()) settlePolicing(entry.fabric, running);
       for (const running of entry.entries.values()) {
         const { adminUp, mac } = running.status;
         entry.bridge.setPortDevice(running.ofPort, mac ?? 0n, portLink(running.status));
@@ -423,6 +428,25 @@ export class Applier {
     if (complaint !== '' && complaint !== running.complaint) this.deps.deviceLog.warn(complaint);
     running.complaint = complaint;
   }
+}
+
+/** Bursts that Open vSwitch takes where none is given: kbit, and thousands of packets. */
+const DEFAULT_BURST_KB = 8000;
+const DEFAULT_BURST_KPKTS = 16;
+
+function settlePolicing({ datapath }: Fabric, running: InterfaceEntry): void {
+  const { rateKbps, burstKb, rateKpps, burstKpkts } = running.want.policing;
+  const wanted = {
+    rateKbps,
+    burstKb: burstKb || DEFAULT_BURST_KB,
+    ratePps: rateKpps * 1000,
+    burstPackets: (burstKpkts || DEFAULT_BURST_KPKTS) * 1000,
+  };
+  const policing = rateKbps > 0 || rateKpps > 0 ? wanted : NO_POLICING;
+  if (running.portNo === null || JSON.stringify(policing) === JSON.stringify(running.policing))
+    return;
+  running.policing = policing;
+  datapath.setPolicing(running.portNo, policing);
 }
 
 /** A device that leads out of the switch: its MTU binds the internal ports. */

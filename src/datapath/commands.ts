@@ -11,6 +11,7 @@
  *   BARRIER      sequence
  *   INJECT       port, frame bytes, 3 offload words, frame
  *   SET_METER    meter, text bytes, JSON of MeterConfig or null
+ *   SET_POLICING port, text bytes, JSON of PolicingConfig
  *   STOP
  * Worker to main, first word RecordKind:
  *   UPCALL       reason, cookie kind, COOKIE_WORDS words, frame bytes, 3 offload words, DP_WORDS key words, frame
@@ -31,6 +32,7 @@ export const CommandKind = {
   INJECT: 8,
   STOP: 9,
   SET_METER: 10,
+  SET_POLICING: 11,
 } as const;
 
 export const RecordKind = { UPCALL: 1, TRANSMIT: 2 } as const;

@@ -17,6 +17,7 @@ import { Executor } from './execute.ts';
 import type { LookupOptions } from './megaflow.ts';
 import { FLOW_MISS, FLOW_SKIP, MegaflowCache } from './megaflow.ts';
 import { Meters } from './meter.ts';
+import { Policer, type PolicingConfig } from './policer.ts';
 import type { Port } from './port.ts';
 import type { Shared } from './shared.ts';
 import {
@@ -31,6 +32,7 @@ import {
   LOOKUP_MASK_HIT,
   LOOKUP_MASKS,
   LOOKUP_MISSED,
+  RX_DROPPED,
   RX_ERRORS,
 } from './shared.ts';
 
@@ -40,6 +42,7 @@ const MAX_RECIRCULATIONS = 6;
 const NO_PROGRAM = new Int32Array(0);
 
 const INVALID_PACKET = counterIndex('datapath_drop_rx_invalid_packet');
+const POLICED = counterIndex('drop_rx_policed');
 const OVERSIZED = counterIndex('drop_rx_oversized');
 const RECIRC_ERROR = counterIndex('datapath_drop_recirc_error');
 
@@ -50,6 +53,8 @@ export class DatapathCore {
   private readonly egress: Egress;
   private readonly executor: Executor;
   private readonly meters: Meters;
+  /** By port number. */
+  private readonly policers: (Policer | undefined)[] = [];
   private readonly rawNow: () => number;
   /** Index 0 takes what poll() receives, index n what was recirculated n times. */
   private readonly batches: Batch[] = [];
@@ -98,6 +103,7 @@ export class DatapathCore {
   /** Forgets the port and returns it for the caller to close; what was queued on it is sent first. */
   detach(portNo: PortNo): Port | undefined {
     this.flush();
+    this.policers[portNo] = undefined;
     return this.egress.detach(portNo);
   }
 
@@ -108,6 +114,12 @@ export class DatapathCore {
   setMtu(portNo: PortNo, mtu: number): void {
     const port = this.egress.ports[portNo];
     if (port !== undefined) port.mtu = mtu;
+  }
+
+  setPolicing(portNo: PortNo, config: PolicingConfig): void {
+    const isLimited = config.rateKbps > 0 || config.ratePps > 0;
+    const now = this.shared.now(this.rawNow());
+    this.policers[portNo] = isLimited ? new Policer(config, now) : undefined;
   }
 
   putFlow(id: FlowId, match: SparseMatch, program: Int32Array): void {
@@ -180,8 +192,14 @@ export class DatapathCore {
     batch.clear();
     const count = port.receive(batch);
     if (count === 0) return 0;
+    const policer = this.policers[port.portNo];
+    const now = policer === undefined ? 0 : this.shared.now(this.rawNow());
     for (let p = 0; p < batch.count; p++) {
-      if (batch.length[p] > MAX_FRAME_BYTES) {
+      if (policer !== undefined && !policer.admits(batch, p, now)) {
+        this.shared.counters[POLICED]++;
+        this.shared.ports[this.shared.portBase(port.portNo) + RX_DROPPED]++;
+        batch.flow[p] = FLOW_SKIP;
+      } else if (batch.length[p] > MAX_FRAME_BYTES) {
         this.shared.counters[OVERSIZED]++;
         batch.flow[p] = FLOW_SKIP;
       } else if (extract(this.region, batch, p)) batch.flow[p] = FLOW_MISS;

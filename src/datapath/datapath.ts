@@ -6,7 +6,9 @@
  * Commands are carried out in the order in which they were given; nothing here waits for the other
  * thread except what returns a promise.
  */
+
 import type { DatapathEvent, DropReason } from './drop-reason.ts';
+import type { PolicingConfig } from './policer.ts';
 
 declare const portNoBrand: unique symbol;
 /** Datapath port number, 0..65535. Never an OpenFlow port number: mixing them does not compile. */
@@ -160,6 +162,8 @@ export interface Datapath {
   removePort(port: PortNo): Promise<void>;
   /** Frames longer than mtu + Ethernet header + VLAN tags, and not segmentable, are dropped and counted. */
   setPortMtu(port: PortNo, mtu: number): void;
+  /** Drops what the port receives beyond the rates, until the port is removed; buckets start full. */
+  setPolicing(port: PortNo, config: PolicingConfig): void;
 
   /**
    * Installs or replaces (same id) a megaflow. With the same id and match only the program changes, and

@@ -40,6 +40,7 @@ export const DROP_REASONS = [
   'drop_reserved_multicast',
   'drop_no_mac_learned_output',
   'drop_port_receive_disabled',
+  'drop_rx_policed',
 ] as const;
 
 export type DropReason = (typeof DROP_REASONS)[number];

@@ -28,6 +28,7 @@ import { DROP_REASONS } from './drop-reason.ts';
 import type { Egress } from './egress.ts';
 import type { Meters } from './meter.ts';
 import { METER_DROP, METER_PASS, METER_REMARK } from './meter.ts';
+import { wirePackets } from './policer.ts';
 import { HashKind, Op } from './program.ts';
 import type { Shared } from './shared.ts';
 import { counterIndex, LOOKUP_LOST } from './shared.ts';
@@ -274,12 +275,7 @@ export class Executor {
 
   /** False when the meter drops frame p. */
   private meter(batch: Batch, p: number, id: number): boolean {
-    let packets = 1;
-    const size = batch.gsoSize[p];
-    if (batch.gsoType[p] !== GSO_NONE && size > 0) {
-      packets = Math.max(1, Math.ceil((batch.length[p] - batch.headerBytes[p]) / size));
-    }
-    const verdict = this.meters.charge(id, batch.length[p], packets, this.nowMs);
+    const verdict = this.meters.charge(id, batch.length[p], wirePackets(batch, p), this.nowMs);
     if (verdict === METER_PASS) return true;
     if (verdict === METER_DROP) {
       this.shared.counters[METER_DROPPED]++;

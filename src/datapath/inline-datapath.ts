@@ -30,6 +30,7 @@ import type {
 import { DatapathError } from './datapath-error.ts';
 import type { DatapathEvent, DropReason } from './drop-reason.ts';
 import { DUMMY_MEMORY_BYTES, DummyPort } from './dummy-port.ts';
+import type { PolicingConfig } from './policer.ts';
 import { COOKIE_WORDS } from './program.ts';
 import { Shared } from './shared.ts';
 
@@ -87,6 +88,10 @@ export class InlineDatapath implements Datapath {
 
   setPortMtu(portNo: PortNo, mtu: number): void {
     this.core.setMtu(portNo, mtu);
+  }
+
+  setPolicing(portNo: PortNo, config: PolicingConfig): void {
+    this.core.setPolicing(portNo, config);
   }
 
   putFlow(id: FlowId, match: SparseMatch, program: Int32Array): void {

@@ -6,6 +6,7 @@
  * Statistics are read from shared memory without asking. Only what somebody waits for (ports, barriers) is
  * answered by a message of its own.
  */
+
 import { Worker } from 'node:worker_threads';
 import { DP_WORDS } from '../packet/key.ts';
 import { Doorbell, openEventfd } from '../sys/eventfd.ts';
@@ -42,6 +43,7 @@ import type {
 import { MAX_FRAME_BYTES, NO_OFFLOAD } from './datapath.ts';
 import { DatapathError } from './datapath-error.ts';
 import type { DatapathEvent, DropReason } from './drop-reason.ts';
+import type { PolicingConfig } from './policer.ts';
 import { COOKIE_WORDS } from './program.ts';
 import { RingReader, RingWriter, ringBuffer } from './ring.ts';
 import { counterIndex, SHARED_BYTES, Shared } from './shared.ts';
@@ -224,10 +226,18 @@ export class WorkerDatapath implements Datapath {
   }
 
   setMeter(id: number, config: MeterConfig | null): void {
-    const text = new TextEncoder().encode(JSON.stringify(config));
+    this.textCommand(CommandKind.SET_METER, id, config);
+  }
+
+  setPolicing(port: PortNo, config: PolicingConfig): void {
+    this.textCommand(CommandKind.SET_POLICING, port, config);
+  }
+
+  private textCommand(kind: number, about: number, value: unknown): void {
+    const text = new TextEncoder().encode(JSON.stringify(value));
     const words = this.begin(3 + wordsOf(text.length));
-    words[0] = CommandKind.SET_METER;
-    words[1] = id;
+    words[0] = kind;
+    words[1] = about;
     words[2] = text.length;
     this.putBytes(3, text);
     this.push(3 + wordsOf(text.length));

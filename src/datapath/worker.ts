@@ -219,6 +219,11 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
         if (port.inject(bytes, readOffload(words, at + 3))) while (core.poll(port) > 0);
         return false;
       }
+      case CommandKind.SET_POLICING: {
+        const bytes = commands.bytes.slice((at + 3) * 4, (at + 3) * 4 + words[at + 2]);
+        core.setPolicing(words[at + 1] as PortNo, JSON.parse(new TextDecoder().decode(bytes)));
+        return false;
+      }
       case CommandKind.SET_METER: {
         const bytes = commands.bytes.slice((at + 3) * 4, (at + 3) * 4 + words[at + 2]);
         core.setMeter(words[at + 1], JSON.parse(new TextDecoder().decode(bytes)));

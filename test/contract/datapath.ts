@@ -273,6 +273,24 @@ export function datapathContract(name: string, make: () => Promise<DatapathHarne
       expect(sent.length).toBe(3);
     });
 
+    test('policing drops what a port receives beyond it, until it is lifted', async () => {
+      datapath.setPolicing(P(1), { rateKbps: 0, burstKb: 0, ratePps: 1, burstPackets: 2 });
+      datapath.putFlow(
+        1,
+        onPort(1),
+        program((b) => b.output(2)),
+      );
+      for (let n = 0; n < 5; n++) harness.inject(P(1), frameOf(10));
+      await datapath.barrier();
+      expect(sent.length).toBe(2);
+      expect(datapath.counter('drop_rx_policed')).toBe(3);
+      expect(datapath.portStats(P(1)).rxDropped).toBe(3);
+      datapath.setPolicing(P(1), { rateKbps: 0, burstKb: 0, ratePps: 0, burstPackets: 0 });
+      harness.inject(P(1), frameOf(10));
+      await datapath.barrier();
+      expect(sent.length).toBe(3);
+    });
+
     test('gives offload metadata up and takes it back', async () => {
       const offload = {
         flags: 1,

@@ -102,6 +102,23 @@ describe.sequential('ports', () => {
     expect(await pingsWithin(machine, 'h1', '10.0.0.2', 5000)).toBe(true);
   });
 
+  step(
+    'ingress_policing_rate bounds what a host sends, and not what it gets',
+    async () => {
+      await machine.sh(
+        'ovs-vsctl set Interface p1 ingress_policing_rate=8000 ingress_policing_burst=800',
+      );
+      // 8 Mbit/s are 1 MB/s; a second's worth with the burst, and TCP gets less of it.
+      expect((await send('h1', 'h2', '10.0.0.2')).bytes).toBeLessThan(2_500_000);
+      await machine.until('test $(ovs-appctl coverage/read-counter drop_rx_policed) -gt 0');
+      await machine.sh(
+        'ovs-vsctl set Interface p1 ingress_policing_rate=0 ingress_policing_burst=0',
+      );
+      expect((await send('h1', 'h2', '10.0.0.2')).bytes).toBeGreaterThan(2_500_000);
+    },
+    !isReference(),
+  );
+
   step('a tap port is a device of its own', async () => {
     await machine.sh('ovs-vsctl add-port br0 tap7 -- set Interface tap7 type=tap');
     await machine.sh('ip addr add 10.0.0.7/24 dev tap7');
