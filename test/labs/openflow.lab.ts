@@ -1,13 +1,15 @@
 /**
  * The same commands of ovs-ofctl(8) against Open vSwitch and against this switch: output, errors and exit statuses are equal but for times and
- * ids. LAB_EVERY_VERSION=1 runs all of them in all versions, which takes some minutes.
+ * ids. LAB_EVERY_VERSION=1 runs all of them in all versions, which takes some minutes. And the same wrong messages to both, whose answers are
+ * recorded for the unit test.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { badMessages, exchange } from '../ofproto/openflow/raw-exchange.ts';
 import { EVERY, type OfVersionName } from './ofctl/section.ts';
 import { linesOf, SECTIONS } from './ofctl/sections.ts';
-import { type Outcome, SCHEMA, Side } from './support/ofctl-side.ts';
+import { type Outcome, ovsOfctl, SCHEMA, Side } from './support/ofctl-side.ts';
 import { inRepository } from './support/repository.ts';
 
 const USUAL: readonly OfVersionName[] = ['OpenFlow10', 'OpenFlow13', 'OpenFlow14'];
@@ -18,8 +20,8 @@ let theirs: Side;
 let ours: Side;
 beforeAll(() => {
   if (!isThere) return;
-  theirs = new Side('ovs-vswitchd');
-  ours = new Side(inRepository('bin/ts-vswitchd'));
+  theirs = new Side('ovs-vswitchd', ovsOfctl);
+  ours = new Side(inRepository('bin/ts-vswitchd'), ovsOfctl);
 }, 60_000);
 afterAll(() => {
   theirs?.stop();
@@ -52,4 +54,26 @@ describe.skipIf(!isThere)('ovs-ofctl says the same of both', () => {
       }
     });
   }
+});
+
+describe.skipIf(!isThere)('messages that are wrong get the recorded answers', () => {
+  const empty = async (side: Side): Promise<void> => {
+    for (const line of EMPTY) await side.ofctl('OpenFlow14', line);
+  };
+
+  test.each([1, 4, 5, 6])('in version %i', async (version) => {
+    const messages = badMessages(version);
+    const answers = async (side: Side): Promise<string[]> => {
+      await empty(side);
+      const path = `${side.directory}/br0.mgmt`;
+      const got = await exchange(
+        path,
+        version,
+        messages.map(({ bytes }) => bytes),
+      );
+      return got.map((answer, i) => `${messages[i].what}: ${answer}`);
+    };
+    expect(await answers(theirs)).toEqual(messages.map((m) => `${m.what}: ${m.theirs}`));
+    expect(await answers(ours)).toEqual(messages.map((m) => `${m.what}: ${m.ours}`));
+  });
 });

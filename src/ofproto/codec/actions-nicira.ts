@@ -106,7 +106,7 @@ const resubmit: Codec<BodyOf<'resubmit'>> = mapped(
 
 const resubmitTable = (withCt: boolean): Codec<BodyOf<'resubmit'>> =>
   mapped(
-    struct({ port: resubmitPort, table: u8, _: pad(3) }),
+    struct({ port: resubmitPort, table: u8, _: zeros(3, 'OFPBAC_BAD_ARGUMENT') }),
     ({ port, table }) => ({ port, table, withCt }),
     ({ port, table }) => ({ port, table: table ?? 0xff }),
   );

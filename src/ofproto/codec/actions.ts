@@ -61,25 +61,27 @@ const OFPP_NORMAL = 0xfffa;
 const raise = (action: Action): Action =>
   action.kind === 'output' && action.port === OFPP_NORMAL ? { kind: 'normal' } : action;
 
-function readForm(r: Reader, inner: Reader, length: number): ActionForm {
-  const type = inner.u16();
-  inner.skip(2);
+/** Which action stands here; an unknown one is so whatever its length. */
+function peekForm(r: Reader): ActionForm {
+  const type = r.peekU16();
   if (type !== VENDOR) {
     return byWire.get(wireKey(r.version, 0, type)) ?? r.fail('OFPBAC_BAD_TYPE');
   }
-  const vendor = inner.u32();
+  const vendor = r.peekU16(4) * 0x10000 + r.peekU16(6);
   if (vendor !== NICIRA && vendor !== ONF) r.fail('OFPBAC_BAD_VENDOR');
-  if (length < SHORTEST_OF_VENDOR) r.fail('OFPBAC_BAD_LEN');
-  const subtype = inner.u16();
+  const length = r.peekU16(2);
+  if (length < SHORTEST_OF_VENDOR || r.left < SHORTEST_OF_VENDOR) r.fail('OFPBAC_BAD_LEN');
+  const subtype = r.peekU16(8);
   return byWire.get(wireKey(r.version, vendor, subtype)) ?? r.fail('OFPBAC_BAD_VENDOR_TYPE');
 }
 
 function readAction(r: Reader): Action {
   if (r.left < SHORTEST) r.fail('OFPBAC_BAD_LEN');
+  const form = peekForm(r);
   const length = r.peekU16(2);
   if (length < SHORTEST || length % 8 !== 0 || length > r.left) r.fail('OFPBAC_BAD_LEN');
   const inner = r.window(length, 'OFPBAC_BAD_LEN');
-  const form = readForm(r, inner, length);
+  inner.skip(form.vendor === 0 ? 4 : 10);
   const fits = form.mayBeLonger ? length >= form.length : length === form.length;
   if (!fits) r.fail('OFPBAC_BAD_LEN');
   const body = form.body.decode(inner);

@@ -133,7 +133,8 @@ export function decodeMessage(bytes: Uint8Array, context: WireContext): DecodedM
   return got.ok ? { ok: true, xid, message: got.value } : { ok: false, xid, error: got.error };
 }
 
-function readMessage(r: Reader): Message {
+/** Reads up to the body: which message it is. */
+function readStart(r: Reader) {
   r.skip(1);
   const type = r.u8();
   if (r.u16() !== r.end) r.fail('OFPBRC_BAD_LEN');
@@ -141,6 +142,17 @@ function readMessage(r: Reader): Message {
   const identity = readIdentity(r, type);
   const row = byWire.get(formKey(identity, r.version)) ?? r.fail(unknownIdentity(identity));
   if (!row.fits(r.left)) r.fail('OFPBRC_BAD_LEN');
+  return { identity, row };
+}
+
+/** The kind of a message whose body need not be right; null for an unknown one and for one of a wrong length. */
+export function messageKind(bytes: Uint8Array, context: WireContext): MessageKind | null {
+  const got = attempt(() => readStart(new Reader(bytes, context)).row.kind);
+  return got.ok ? got.value : null;
+}
+
+function readMessage(r: Reader): Message {
+  const { identity, row } = readStart(r);
   const body = row.codec.decode(r) as object;
   r.finish('OFPBRC_BAD_LEN');
   // The row pairs the kind with the codec of its body, which the compiler cannot follow.

@@ -13,6 +13,7 @@ import {
   type Message,
   type MessageKind,
   type MessageOf,
+  messageKind,
 } from '../codec/messages.ts';
 import { OF10, OF13 } from '../codec/versions.ts';
 import { NO_BUFFER, type OfError } from '../model.ts';
@@ -60,7 +61,7 @@ const changing =
 const OFPR_INVALID_TTL = 2;
 
 const HANDLERS: Handlers = {
-  hello: () => null,
+  hello: () => 'OFPBRC_BAD_TYPE',
   error: () => null,
   echoReply: () => null,
   echoRequest: ({ data }, { connection, xid }) => {
@@ -111,8 +112,9 @@ const HANDLERS: Handlers = {
     const error = named(applyFlowMod(of.bridge, flowMod, { connection, xid }));
     if (error !== null) return error;
     connection.flowMods.count(flowMod.command);
-    // No frames are kept, so that a number of one is wrong (OpenFlow 1.3.5, 6.4).
-    return flowMod.bufferId === NO_BUFFER ? null : 'OFPBRC_BUFFER_UNKNOWN';
+    // No frames are kept, so that a number of one is wrong (OpenFlow 1.3.5, 6.4); a deletion does not look at it.
+    const isDelete = flowMod.command === 'delete' || flowMod.command === 'deleteStrict';
+    return isDelete || flowMod.bufferId === NO_BUFFER ? null : 'OFPBRC_BUFFER_UNKNOWN';
   }),
   groupMod: changing((message, { of, connection, xid }) => {
     const { groupMod } = message;
@@ -229,7 +231,10 @@ const HANDLERS: Handlers = {
   bundleAdd: ({ bundleId, flags, bundled }, { connection, xid }) => {
     if (connection.role === 'secondary') return 'OFPBRC_IS_SECONDARY';
     const inner = decodeMessage(bundled, connection.context);
-    if (!inner.ok) return inner.error;
+    if (!inner.ok) {
+      const known = messageKind(bundled, connection.context) !== null;
+      return known ? inner.error : 'OFPBFC_MSG_UNSUP';
+    }
     const { message } = inner;
     if (!isBundlable(message)) return 'OFPBFC_MSG_UNSUP';
     // The switch's own table is refused at once, as by the original.
@@ -280,8 +285,11 @@ export function handleMessage(of: OpenflowBridge, connection: Connection, bytes:
   for (const decoded of connection.receive(bytes)) {
     if (decoded.ok) carryOut(decoded.message, { of, connection, xid: decoded.xid, bytes });
     else {
-      of.log.info(`${connection.rconn.name}: received message that is no good: ${decoded.error}`);
-      connection.error(decoded.error, bytes);
+      // What a switch is not sent is not looked into.
+      const kind = messageKind(bytes, connection.context);
+      const error = kind === null || Object.hasOwn(HANDLERS, kind) ? decoded.error : unknown(kind);
+      of.log.info(`${connection.rconn.name}: received message that is no good: ${error}`);
+      connection.error(error, bytes);
     }
   }
 }

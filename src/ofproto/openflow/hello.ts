@@ -38,9 +38,9 @@ export function helloOf(bitmap: number, xid: number): Uint8Array {
 export const newestOf = (bitmap: number): OfVersion | undefined =>
   OF_VERSIONS.findLast((version) => (bitmap & (1 << version)) !== 0);
 
-/** The versions that a peer's hello offers; null when the message is none. */
+/** The versions that a peer's hello offers; null when the message is none, or of no version. */
 export function offered(bytes: Uint8Array): number | null {
-  if (bytes[1] !== TYPE_HELLO) return null;
+  if (bytes[1] !== TYPE_HELLO || bytes[0] === 0) return null;
   const said = decode(hello, bytes.subarray(HEADER), { version: OF10 });
   const bitmap = said.ok ? said.value.bitmap : null;
   return bitmap ?? upTo(Math.max(bytes[0], OF10));

@@ -63,8 +63,9 @@ export function beginGroupMod(change: Change, mod: GroupMod): OfError | null {
     }
     return null;
   }
-  if (groupId > OFPG_MAX) return { error: 'OFPGMFC_INVALID_GROUP' };
   const old = groups.find(groupId);
+  const isNew = mod.command === 'add' || mod.command === 'addOrModify';
+  if (isNew && groupId > OFPG_MAX) return { error: 'OFPGMFC_INVALID_GROUP' };
   switch (mod.command) {
     case 'add':
       if (old !== null) return { error: 'OFPGMFC_GROUP_EXISTS' };

@@ -27,6 +27,24 @@ const isUnordered = (line: string): boolean =>
   /\b(dump-group|dump-meter|meter-stats|dump-flows|diff-flows)/.test(line) &&
   !/--r?sort/.test(line);
 
+interface Printed {
+  readonly status: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+type Client = (side: Side, args: readonly string[]) => Promise<Printed>;
+
+/** The original's client, as a program. */
+export const ovsOfctl: Client = (side, args) =>
+  new Promise((resolve) => {
+    const options = { env: side.env, cwd: side.directory, timeout: TIMEOUT_MS };
+    const child = execFile('ovs-ofctl', args, options, (error, out, err) => {
+      resolve({ status: error === null ? 0 : (child.exitCode ?? -1), out, err });
+    });
+    child.stdin?.end();
+  });
+
 export class Side {
   readonly directory = mkdtempSync(join(tmpdir(), 'tsv-same-'));
   readonly env = {
@@ -36,8 +54,10 @@ export class Side {
     OVS_DBDIR: this.directory,
     OVS_SYSCONFDIR: this.directory,
   };
+  private readonly client: Client;
 
-  constructor(daemon: string) {
+  constructor(daemon: string, client: Client) {
+    this.client = client;
     const detached = ['--detach', '--no-chdir', '--pidfile'];
     const db = join(this.directory, 'conf.db');
     this.run('ovsdb-tool', ['create', db, SCHEMA]);
@@ -60,22 +80,15 @@ export class Side {
   }
 
   /** `version` as -O takes it. */
-  ofctl(version: string, line: string): Promise<Outcome> {
-    const options = { env: this.env, cwd: this.directory, timeout: TIMEOUT_MS };
-    return new Promise((resolve) => {
-      const args = [`-O${version}`, ...words(line)];
-      const child = execFile('ovs-ofctl', args, options, (error, stdout, stderr) => {
-        const status = error === null ? 0 : (child.exitCode ?? -1);
-        const out = this.comparable(stdout);
-        resolve({
-          line,
-          status,
-          out: isUnordered(line) ? out.sort() : out,
-          err: this.comparable(stderr),
-        });
-      });
-      child.stdin?.end();
-    });
+  async ofctl(version: string, line: string): Promise<Outcome> {
+    const { status, out, err } = await this.client(this, [`-O${version}`, ...words(line)]);
+    const told = this.comparable(out);
+    return {
+      line,
+      status,
+      out: isUnordered(line) ? told.sort() : told,
+      err: this.comparable(err),
+    };
   }
 
   /** Without what differs from run to run: ids of messages, times, and addresses made at random. */
