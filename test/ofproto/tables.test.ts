@@ -111,15 +111,16 @@ beforeEach(async () => {
 afterEach(() => lab.switch.close());
 
 const apply = (mod: FlowMod): string => applyFlowMod(br, mod)?.error ?? 'ok';
-const all = () =>
-  flowStats(br, {
+const all = () => [
+  ...flowStats(br, {
     tableId: 255,
     match: MATCH_ALL,
     cookie: 0n,
     cookieMask: 0n,
     outPort: null,
     outGroup: null,
-  });
+  }),
+];
 const settle = async (ms: number): Promise<void> => {
   lab.clock.advance(ms);
   await lab.switch.revalidateAll();

@@ -191,26 +191,33 @@ export function encodeMessage(message: Message, context: WireContext, xid: numbe
 
 const hasElements = (codec: Codec<unknown>): codec is EntriesCodec<unknown> => 'element' in codec;
 
+/** A multipart whose entries may come into being only while they are written. */
+export type Multipart = Pick<Message, 'kind' | 'form' | 'more'> & {
+  readonly entries: Iterable<unknown>;
+};
+
 /**
- * Encodes a multipart whose entries may need several messages; all but the last say that more follow. An entry that fits into no
- * message is left out, and `leftOut` called.
+ * Encodes a multipart whose entries may need several messages, one after the other as they are asked for; all but the last say that more
+ * follow. An entry that fits into no message is left out, and `leftOut` called.
  */
-export function encodeParts(
-  message: Message & { readonly entries: readonly unknown[] },
+export function* encodeParts(
+  message: Multipart,
   context: WireContext,
   xid: number,
   leftOut?: () => void,
-): Uint8Array[] {
-  const row = rowFor(message, context.version);
-  if (row === undefined || !hasElements(row.codec)) return [encodeMessage(message, context, xid)];
-  const parts: Uint8Array[] = [];
+): Generator<Uint8Array, void> {
+  const row = rowFor(message as Message, context.version);
+  if (row === undefined || !hasElements(row.codec)) {
+    yield encodeMessage({ ...message, entries: [...message.entries] } as Message, context, xid);
+    return;
+  }
   let w = new Writer(context);
   writeHeader(w, row.form, xid, false);
   const empty = w.length;
-  const close = (more: boolean): void => {
+  const close = (more: boolean): Uint8Array => {
     w.patchU16(2, w.length);
     if (more) w.patchU16(MULTIPART_FLAGS_OFFSET, MULTIPART_MORE);
-    parts.push(w.finish());
+    return w.finish();
   };
   for (const entry of message.entries) {
     const one = new Writer(context);
@@ -220,14 +227,13 @@ export function encodeParts(
       continue;
     }
     if (w.length + one.length > MAX_MESSAGE_BYTES) {
-      close(true);
+      yield close(true);
       w = new Writer(context);
       writeHeader(w, row.form, xid, false);
     }
     w.put(one.finish());
   }
-  close(message.more === true);
-  return parts;
+  yield close(message.more === true);
 }
 
 /** Requests are quoted up to this in errors: whole, but for what an error message has no room for. */

@@ -13,6 +13,7 @@ import {
   hasMessage,
   type Message,
   type MessageForm,
+  type Multipart,
 } from '../codec/messages.ts';
 import { MultipartRequests } from '../codec/multipart-requests.ts';
 import type { WireContext } from '../codec/reader.ts';
@@ -59,6 +60,8 @@ export class Connection {
   private readonly clock: Clock;
   private readonly multiparts = new MultipartRequests();
   private partsTimer: Timer | null = null;
+  /** Answers of which the rest is not encoded yet. */
+  private unsaid: Generator<Uint8Array, void>[] = [];
   private readonly tunMetadata: TunMetadata;
   /** Misses and others have a limit each. */
   private readonly missRate: PacketInRate;
@@ -101,6 +104,7 @@ export class Connection {
     this.multiparts.clear();
     this.partsTimer?.cancel();
     this.partsTimer = null;
+    this.unsaid = [];
     this.flowMods.flush();
     this.bundles.clear();
     this.monitors.clear();
@@ -163,13 +167,24 @@ export class Connection {
     this.rconn.send(encodeMessage(message, this.context, xid));
   }
   /** `leftOut` is called for an entry too long for any message. */
-  replyParts(
-    message: Message & { readonly entries: readonly unknown[] },
-    xid: number,
-    leftOut?: () => void,
-  ): void {
-    for (const part of encodeParts(message, this.context, xid, leftOut)) this.rconn.send(part);
+  replyParts(message: Multipart, xid: number, leftOut?: () => void): void {
+    this.unsaid.push(encodeParts(message, this.context, xid, leftOut));
+    this.sayMore();
   }
+
+  /**
+   * Goes on with long answers as far as the peer reads. While one is not finished nothing more is read from the peer, so that no later answer
+   * can come between. True when all is said.
+   */
+  sayMore(): boolean {
+    while (this.unsaid.length > 0 && !this.rconn.isCongested) {
+      const part = this.unsaid[0].next();
+      if (part.done === true) this.unsaid.shift();
+      else this.rconn.send(part.value);
+    }
+    return this.unsaid.length === 0;
+  }
+
   /** Quotes `request`. */
   error(error: OfErrorName, request: Uint8Array): void {
     this.rconn.send(encodeError(error, request, this.context));

@@ -7,7 +7,7 @@ import { OFPP_ALL, OFPP_LOCAL } from '../../flowtable/of-port.ts';
 import type { BridgePort } from '../bridge-port.ts';
 import type { OfErrorName } from '../codec/errors.ts';
 import type { FlowUpdate } from '../codec/flow-monitor.ts';
-import type { Message, MessageForm } from '../codec/messages.ts';
+import type { MessageForm, Multipart } from '../codec/messages.ts';
 import { OF10, OF14 } from '../codec/versions.ts';
 import { OFPTT_ALL } from '../model.ts';
 import { chosen, outputsTo } from '../tables/flow-mods.ts';
@@ -34,9 +34,7 @@ const GROUP_TYPES = 0xf;
 const GROUP_CAPABILITIES = 0x7;
 const FOUR = [0, 1, 2, 3];
 
-type Answer = Message & { readonly entries: readonly unknown[] };
-
-function answer({ of, connection, xid }: Request, message: Answer): null {
+function answer({ of, connection, xid }: Request, message: Multipart): null {
   connection.replyParts(message, xid, of.sayLeftOut);
   return null;
 }

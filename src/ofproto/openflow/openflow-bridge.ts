@@ -272,11 +272,11 @@ export class OpenflowBridge {
       received: (bytes) => {
         handleMessage(this, connection, bytes);
         // Who does not read its answers gets to ask no more.
-        if (rconn.isCongested) rconn.pause();
+        if (rconn.isCongested || !connection.sayMore()) rconn.pause();
       },
       drained: () => {
         connection.monitors.drained();
-        rconn.resume();
+        if (connection.sayMore()) rconn.resume();
       },
       disconnected: () => {
         connection.end();

@@ -205,6 +205,20 @@ function decap({ newPacketType: type }: ActionOf<'decap'>): string {
 const masked = (value: bigint, mask: bigint): string =>
   mask === U64 ? hexadecimal(value) : `${hexadecimal(value)}/${hexadecimal(mask)}`;
 
+const MAX_LOAD_BITS = 64;
+
+/** In parts as long as NXAST_REG_LOAD can have, the lowest bits first. */
+function load({ dst, value }: ActionOf<'load'>): string {
+  const parts: string[] = [];
+  for (let at = 0; at < dst.bits; at += MAX_LOAD_BITS) {
+    const bits = Math.min(MAX_LOAD_BITS, dst.bits - at);
+    const part = (value >> BigInt(at)) & ((1n << BigInt(bits)) - 1n);
+    const into = formatSubfield({ field: dst.field, offset: dst.offset + at, bits });
+    parts.push(`load:${hexadecimal(part)}->${into}`);
+  }
+  return parts.join(',');
+}
+
 type Formatters = {
   readonly [K in ActionKind]: (a: ActionOf<K>, names: NameOptions, list: FormatList) => string;
 };
@@ -232,7 +246,7 @@ const FORMATTERS: Formatters = {
   setTpSrc: (a) => `mod_tp_src:${a.port}`,
   setTpDst: (a) => `mod_tp_dst:${a.port}`,
   setField,
-  load: (a) => `load:${hexadecimal(a.value)}->${formatSubfield(a.dst)}`,
+  load,
   move: (a) => `move:${formatSubfield(a.src)}->${formatSubfield(a.dst)}`,
   push: (a) => `push:${formatSubfield(a.src)}`,
   pop: (a) => `pop:${formatSubfield(a.dst)}`,

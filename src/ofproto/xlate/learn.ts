@@ -10,9 +10,6 @@ import { type FlowMod, NO_FLAGS, OfVersion } from '../model.ts';
 import type { XlateContext } from './context.ts';
 import { fieldWrite, noteSubfield, onesOf, readSubfield, writeSubfield } from './subfields.ts';
 
-/** What one load can have. */
-const MAX_LOAD_BITS = 64;
-
 export function learn(ctx: XlateContext, action: LearnAction): void {
   const mod = learnedMod(ctx, action);
   const { bridge } = ctx;
@@ -53,11 +50,7 @@ function learnedMod(ctx: XlateContext, action: LearnAction): FlowMod {
     const { dst } = spec;
     if (dst.field.at < 0) continue;
     if (spec.kind === 'load') {
-      for (let at = 0; at < spec.bits; at += MAX_LOAD_BITS) {
-        const bits = Math.min(MAX_LOAD_BITS, spec.bits - at);
-        const part = (value >> BigInt(at)) & onesOf(bits);
-        actions.push({ kind: 'load', dst: { ...dst, offset: dst.offset + at, bits }, value: part });
-      }
+      actions.push({ kind: 'load', dst: { ...dst, bits: spec.bits }, value });
       continue;
     }
     const shift = BigInt(dst.offset);

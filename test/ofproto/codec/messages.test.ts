@@ -300,7 +300,7 @@ describe('multiparts', () => {
   });
 
   test.each([OF10, OF13, OF15] as const)('of version %i are cut between entries', (version) => {
-    const parts = encodeParts(reply(2500), { version }, XID);
+    const parts = [...encodeParts(reply(2500), { version }, XID)];
     expect(parts.length).toBeGreaterThan(2);
     const priorities: number[] = [];
     parts.forEach((part, i) => {
@@ -313,9 +313,22 @@ describe('multiparts', () => {
     expect(priorities).toEqual(Array.from({ length: 2500 }, (_, i) => i));
   });
 
+  test('entries are asked for when their part is', () => {
+    let asked = 0;
+    function* entries(): Generator<FlowStatsEntry> {
+      for (; asked < 5000; asked++) yield flow(asked);
+    }
+    const message = { kind: 'flowStatsReply', entries: entries() } as const;
+    const parts = encodeParts(message, { version: OF13 }, XID);
+    expect(asked).toBe(0);
+    expect(parts.next().done).toBe(false);
+    expect(asked).toBeGreaterThan(100);
+    expect(asked).toBeLessThan(2500);
+  });
+
   test('one part, also for nothing', () => {
-    expect(encodeParts(reply(0), { version: OF13 }, XID)).toHaveLength(1);
-    expect(encodeParts(reply(3), { version: OF13 }, XID).map(ofpPrint).join()).toContain(
+    expect([...encodeParts(reply(0), { version: OF13 }, XID)]).toHaveLength(1);
+    expect([...encodeParts(reply(3), { version: OF13 }, XID)].map(ofpPrint).join()).toContain(
       'priority=2',
     );
   });
@@ -327,7 +340,7 @@ describe('multiparts', () => {
       actions: [{ kind: 'note', data }, ...flow(9).actions],
     };
     const message = { ...reply(1), entries: [flow(1), long, flow(2)] };
-    const parts = encodeParts(message, { version: OF13 }, XID);
+    const parts = [...encodeParts(message, { version: OF13 }, XID)];
     expect(parts).toHaveLength(1);
     expect(ofpPrint(parts[0])).not.toContain('note');
   });

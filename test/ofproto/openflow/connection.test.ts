@@ -2,11 +2,14 @@
 import { statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { MATCH_ALL } from '../../../src/flowtable/match.ts';
+import { MATCH_ALL, MatchBuilder } from '../../../src/flowtable/match.ts';
 import { ofPort } from '../../../src/flowtable/of-port.ts';
-import type { Message } from '../../../src/ofproto/codec/messages.ts';
+import type { Message, MessageOf } from '../../../src/ofproto/codec/messages.ts';
 import { OF10, OF13, OF14 } from '../../../src/ofproto/codec/versions.ts';
 import { type FlowMod, NO_BUFFER, NO_FLAGS } from '../../../src/ofproto/model.ts';
+import { ANY_FLOW, applyFlowMod } from '../../../src/ofproto/tables/flow-mods.ts';
+import { METADATA } from '../../../src/packet/key.ts';
+import { presentBit, presentWord } from '../../../src/packet/tlv-table.ts';
 import { until } from '../../ovsdb/support/until.ts';
 import { Bench, DEFAULTS, Peer } from './peer.ts';
 
@@ -39,6 +42,8 @@ const add = (change: Partial<FlowMod> = {}): Message => ({
   },
 });
 
+const TYPE_ECHO_REPLY = 3;
+
 const flows = (): number => bench.bridge.tables.reduce((sum, table) => sum + table.size, 0);
 
 describe('a connection', () => {
@@ -69,6 +74,77 @@ describe('a connection', () => {
       'error OFPBRC_BUFFER_UNKNOWN',
       'barrierReply',
     ]);
+  });
+
+  test('finishes a long answer before the next, however slowly it is read', async () => {
+    const peer = await bench.tool(OF13);
+    const count = 12_000;
+    for (let i = 0; i < count; i++) {
+      const match = new MatchBuilder().set(METADATA, i).build();
+      applyFlowMod(bench.bridge, (add({ match }) as MessageOf<'flowMod'>).flowMod);
+    }
+    peer.socket.pause();
+    const filter = { ...ANY_FLOW, tableId: 255 };
+    peer.send({ kind: 'flowStatsRequest', filter });
+    const xid = peer.send({ kind: 'echoRequest', data: new Uint8Array(0) });
+    peer.socket.resume();
+    await until(() => peer.raw.at(-1)?.[1] === TYPE_ECHO_REPLY);
+    const last = peer.received.at(-1);
+    expect(last?.xid).toBe(xid);
+    let flowCount = 0;
+    for (const one of peer.received) {
+      if (one.ok && one.message.kind === 'flowStatsReply') flowCount += one.message.entries.length;
+    }
+    expect(flowCount).toBe(count);
+  });
+
+  test('maps options of tunnels to fields, and keeps those that flows use', async () => {
+    const peer = await bench.tool(OF13);
+    const map = { optionClass: 0xffff, optionType: 1, optionLength: 4, index: 3 };
+    const mod = (command: 'add' | 'delete' | 'clear', ...maps: (typeof map)[]): Message => ({
+      kind: 'tlvTableMod',
+      command,
+      maps,
+    });
+    peer.send(mod('add', map));
+    peer.send(mod('add', map));
+    peer.send(mod('add', { ...map, index: 4 }));
+    peer.send(mod('add', { ...map, index: 4, optionLength: 128 }));
+    peer.send(mod('add', { ...map, index: 64 }));
+    expect(await peer.barrier()).toEqual([
+      'error NXTTMFC_ALREADY_MAPPED',
+      'error NXTTMFC_DUP_ENTRY',
+      'error NXTTMFC_BAD_OPT_LEN',
+      'error NXTTMFC_BAD_FIELD_IDX',
+      'barrierReply',
+    ]);
+    const field = bench.bridge.tlvTable.place(3);
+    expect(field).toMatchObject({ length: 4 });
+    const match = new MatchBuilder().set(presentWord(3), presentBit(3), presentBit(3)).build();
+    expect(applyFlowMod(bench.bridge, (add({ match }) as MessageOf<'flowMod'>).flowMod)).toBeNull();
+    peer.send(mod('delete', map));
+    peer.send(mod('clear'));
+    expect(await peer.barrier()).toEqual([
+      'error NXTTMFC_INVALID_TLV_DEL',
+      'error NXTTMFC_INVALID_TLV_DEL',
+      'barrierReply',
+    ]);
+    bench.bridge.flushFlows();
+    peer.send(mod('clear'));
+    expect(await peer.barrier()).toEqual(['barrierReply']);
+    expect(bench.bridge.tlvTable.maps()).toEqual([]);
+  });
+
+  test('says how many flows were changed when it ends', async () => {
+    const peer = await bench.tool(OF13);
+    peer.send(add());
+    peer.send(add({ priority: 6 }));
+    peer.send(add({ command: 'delete', bufferId: NO_BUFFER }));
+    await peer.barrier();
+    peer.socket.destroy();
+    await until(() => bench.logs.lines.some((text) => text.includes('3 flow_mods')));
+    const said = bench.logs.lines.find((text) => text.includes('flow_mods'));
+    expect(said).toContain('3 flow_mods in the last 0 s (2 adds, 1 deletes)');
   });
 
   test('refuses messages that only switches send, and goes on', async () => {
