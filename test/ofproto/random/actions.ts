@@ -187,7 +187,7 @@ export function randomAction(chance: Chance, table: number, depth: number): Acti
       return pick<Action>([
         { kind: 'outputTrunc', port: ofPort(pick([2, 3, 5, 0xfff8])), maxBytes: 100 },
         { kind: 'enqueue', port: ofPort(pick([2, 5])), queue: 1 },
-        { kind: 'controller', ...TO_CONTROLLER, meterId: pick([null, 1, 7]), pause: next(4) === 0 },
+        { kind: 'controller', ...TO_CONTROLLER, meterId: pick([null, 1]), pause: next(4) === 0 },
         { kind: 'meter', meterId: 1 + next(2) },
         { kind: 'clearActions' },
         {
