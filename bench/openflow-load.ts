@@ -121,5 +121,7 @@ try {
     );
   }
 } finally {
+  // An orderly end, at which Node writes a profile if it was asked for one.
+  if (given.alone) await contestants[0]?.vswitch.kill('TERM').catch(() => undefined);
   await shutdown();
 }

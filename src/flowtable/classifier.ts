@@ -32,6 +32,8 @@ export interface Classifier<E extends Classified> {
   readonly size: number;
   /** Best entry for a dense flow of FLOW_WORDS; ORs the consulted bits into `mask` when given. */
   lookup(flow: Uint32Array, mask: Uint32Array | null): E | null;
+  /** The same match, in memory that it shares with entries of the same mask. */
+  sharing(match: Match): Match;
   /** The entry with exactly this match and priority. */
   find(match: Match, priority: number): E | null;
   /** Adds an entry and returns the one of the same match and priority that it displaces. */

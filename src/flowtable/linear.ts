@@ -46,6 +46,10 @@ export class LinearClassifier<E extends Classified> implements Classifier<E> {
     return found;
   }
 
+  sharing(match: Match): Match {
+    return match;
+  }
+
   find(match: Match, priority: number): E | null {
     return this.list.find((e) => e.priority === priority && sameMatch(e.match, match)) ?? null;
   }

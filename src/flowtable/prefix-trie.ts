@@ -6,11 +6,15 @@
  * length for this value, the subtable cannot match, and only those few bits become part of the megaflow's mask
  * instead of the whole address.
  *
- * Binary and path-compressed: a node stands for the bits [from, from + bits) of the prefixes below it.
+ * Binary and path-compressed: a node stands for the bits [from, from + bits) of the prefixes below it. There are about two
+ * nodes a prefix, so that they are kept small: words are plain signed numbers, not a typed array each.
  */
 interface Node {
   /** The prefix from its first bit on, as words. */
-  readonly value: Uint32Array;
+  readonly v0: number;
+  readonly v1: number;
+  readonly v2: number;
+  readonly v3: number;
   from: number;
   bits: number;
   /** Entries whose prefix ends here. */
@@ -19,22 +23,32 @@ interface Node {
   one: Node | null;
 }
 
+const wordOf = (node: Node, i: number): number =>
+  i === 0 ? node.v0 : i === 1 ? node.v1 : i === 2 ? node.v2 : node.v3;
+
+const nodeOf = (value: Uint32Array, from: number, bits: number, count: number): Node => ({
+  v0: value[0] | 0,
+  // Words that a shorter field does not have are undefined, and so 0.
+  v1: value[1] | 0,
+  v2: value[2] | 0,
+  v3: value[3] | 0,
+  from,
+  bits,
+  count,
+  zero: null,
+  one: null,
+});
+
 const bitAt = (words: Uint32Array, base: number, bit: number): number =>
   (words[base + (bit >>> 5)] >>> (31 - (bit & 31))) & 1;
 
-/** How many bits from `from` on, at most `limit`, are equal in `a` (from word 0) and `b` (from word `base`). */
-function equalBits(
-  a: Uint32Array,
-  b: Uint32Array,
-  base: number,
-  from: number,
-  limit: number,
-): number {
+/** How many bits from `from` on, at most `limit`, are equal in `node` and in `b` from word `base`. */
+function equalBits(node: Node, b: Uint32Array, base: number, from: number, limit: number): number {
   let same = 0;
   while (same < limit) {
     const bit = from + same;
     const inWord = bit & 31;
-    const differs = ((a[bit >>> 5] ^ b[base + (bit >>> 5)]) << inWord) >>> 0;
+    const differs = ((wordOf(node, bit >>> 5) ^ b[base + (bit >>> 5)]) << inWord) >>> 0;
     const run = Math.min(Math.clz32(differs), 32 - inWord);
     same += run;
     if (run < 32 - inWord) break;
@@ -58,21 +72,15 @@ export class PrefixTrie {
 
   private insertAt(node: Node | null, value: Uint32Array, from: number, end: number): Node {
     if (node === null) {
-      return { value: value.slice(), from, bits: end - from, count: 1, zero: null, one: null };
+      return nodeOf(value, from, end - from, 1);
     }
-    const same = equalBits(node.value, value, 0, from, Math.min(node.bits, end - from));
+    const same = equalBits(node, value, 0, from, Math.min(node.bits, end - from));
     if (same < node.bits) {
-      const upper: Node = {
-        value: value.slice(),
-        from,
-        bits: same,
-        count: 0,
-        zero: null,
-        one: null,
-      };
+      const upper = nodeOf(value, from, same, 0);
       node.from += same;
       node.bits -= same;
-      if (bitAt(node.value, 0, node.from) === 0) upper.zero = node;
+      if (((wordOf(node, node.from >>> 5) >>> (31 - (node.from & 31))) & 1) === 0)
+        upper.zero = node;
       else upper.one = node;
       node = upper;
     }
@@ -97,7 +105,7 @@ export class PrefixTrie {
     if (node.count > 0 || (node.zero !== null && node.one !== null)) return node;
     const only = node.zero ?? node.one;
     if (only !== null) {
-      // `only.value` has the bits of both.
+      // Its value has the bits of both.
       only.from = node.from;
       only.bits += node.bits;
     }
@@ -115,7 +123,7 @@ export class PrefixTrie {
     let isLeaf = true;
     let matched = 0;
     while (node !== null) {
-      const same = equalBits(node.value, words, base, matched, node.bits);
+      const same = equalBits(node, words, base, matched, node.bits);
       matched += same;
       if (same < node.bits) return matched + 1;
       if (node.count > 0 && matched > 0)

@@ -85,8 +85,9 @@ export class Rule {
     this.createdMs = settings.createdMs ?? nowMs;
     this.modifiedMs = nowMs;
     this.stats = settings.stats ?? { packets: 0, bytes: 0, usedMs: nowMs };
-    const conjunctions = settings.actions.filter((a) => a.kind === 'conjunction');
-    this.conjunctions = conjunctions.length > 0 ? conjunctions : null;
+    this.conjunctions = settings.actions.some((a) => a.kind === 'conjunction')
+      ? settings.actions.filter((a) => a.kind === 'conjunction')
+      : null;
   }
 
   get packets(): number {

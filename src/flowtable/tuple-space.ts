@@ -351,6 +351,11 @@ export class TupleSpaceClassifier<E extends Classified> implements Classifier<E>
     return hard;
   }
 
+  sharing(match: Match): Match {
+    const like = this.subtableOf(match)?.match;
+    return like ? { words: like.words, values: match.values, masks: like.masks } : match;
+  }
+
   find(match: Match, priority: number): E | null {
     const subtable = this.subtableOf(match);
     return subtable ? this.findIn(subtable, match, priority) : null;

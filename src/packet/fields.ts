@@ -267,8 +267,12 @@ const tunIndexes = new Map(FIELDS.filter((f) => f.at < 0).map((f, i) => [f.name,
 /** N of tun_metadataN; undefined for others. */
 export const tunMetadataIndex = (f: Field): number | undefined => tunIndexes.get(f.name);
 
-const idKey = (id: OxmId): string => `${id.class}/${id.field}/${id.experimenter ?? 0}`;
-const byId = new Map<string, Field>();
+/** A class has 16 bits, a field 7; an experimenter's 32 bits stand behind one class only. */
+const idKey = (id: OxmId): number =>
+  id.experimenter === undefined
+    ? id.class * 0x80 + id.field
+    : 2 ** 40 + id.experimenter * 0x80 + id.field;
+const byId = new Map<number, Field>();
 for (const f of FIELDS) for (const id of f.ids) byId.set(idKey(id), f);
 
 /** The field with this name or alias. */

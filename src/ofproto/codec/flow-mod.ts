@@ -38,8 +38,26 @@ const wireFlags = flags(
   'OFPFMFC_BAD_FLAGS',
 );
 
-export function readFlowFlags(r: Reader): FlowFlags & { readonly emergency: boolean } {
-  return { ...wireFlags.decode(r), hiddenFields: false, noReadonly: false };
+interface ReadFlags {
+  readonly flags: FlowFlags;
+  /** The same with resetCounts. */
+  readonly resetting: FlowFlags;
+  readonly emergency: boolean;
+}
+
+/** By version and bits, as far as they were read already: few, and flows by the hundred thousand share them. */
+const flagsRead = new Map<number, ReadFlags>();
+
+export function readFlowFlags(r: Reader): ReadFlags {
+  const key = r.version * 0x10000 + r.peekU16();
+  let known = flagsRead.get(key);
+  if (known === undefined) {
+    const { emergency, ...rest } = wireFlags.decode(r);
+    const flags = { ...rest, hiddenFields: false, noReadonly: false };
+    known = { flags, resetting: { ...flags, resetCounts: true }, emergency };
+    flagsRead.set(key, known);
+  } else r.skip(2);
+  return known;
 }
 
 export const writeFlowFlags = (w: Writer, value: FlowFlags): void =>
@@ -83,13 +101,13 @@ function joinCommand(w: Writer, mod: FlowMod): number {
 
 /** Flags are read before the actions that stand behind them, and judged after. */
 function finishFlags(r: Reader, raw: Reader, command: FlowModCommand, times: Fixed): FlowFlags {
-  const { emergency, ...rest } = readFlowFlags(raw);
+  const { flags, resetting, emergency } = readFlowFlags(raw);
   if (emergency) {
     const timed = times.idleTimeoutSeconds !== 0 || times.hardTimeoutSeconds !== 0;
     r.fail(timed ? 'OFPFMFC_BAD_EMERG_TIMEOUT' : 'OFPFMFC_TABLE_FULL');
   }
   const always = r.version <= OF11 && command === 'add';
-  return always ? { ...rest, resetCounts: true } : rest;
+  return always ? resetting : flags;
 }
 
 const WILDCARDS_10 = 0x3fffff;

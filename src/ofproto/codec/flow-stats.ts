@@ -186,10 +186,7 @@ const flowStats11 = entry<FlowStatsEntry>(
   },
 );
 
-function withoutEmergency(r: Reader): FlowStatsEntry['flags'] {
-  const { emergency: _, ...rest } = readFlowFlags(r);
-  return rest;
-}
+const withoutEmergency = (r: Reader): FlowStatsEntry['flags'] => readFlowFlags(r).flags;
 
 const UNKNOWN_COUNT = 0xffff_ffff_ffff_ffffn;
 

@@ -21,8 +21,13 @@ export class MessageSplitter {
     return this.held;
   }
 
-  /** Takes what was received; gives the messages that it completes, as copies of exactly their length. */
-  push(chunk: Uint8Array): Framed {
+  /**
+   * Takes what was received; gives the messages that it completes, as views of exactly their length. Who keeps one, or a part, takes
+   * a copy: it would keep all that was received with it.
+   */
+  push(received: Uint8Array): Framed {
+    // A Buffer's slice() is no copy, so nobody shall see one.
+    const chunk = new Uint8Array(received.buffer, received.byteOffset, received.byteLength);
     this.chunks.push(chunk);
     this.held += chunk.length;
     if (this.held < this.wanted) return { ok: true, messages: [] };
@@ -37,7 +42,7 @@ export class MessageSplitter {
         this.wanted = length;
         break;
       }
-      messages.push(bytes.slice(at, at + length));
+      messages.push(bytes.subarray(at, at + length));
       at += length;
     }
     // A copy, so that a short rest does not keep a long chunk.

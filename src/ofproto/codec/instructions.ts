@@ -16,6 +16,8 @@ const APPLY_ACTIONS = 4;
 const CLEAR_ACTIONS = 5;
 const METER = 6;
 const EXPERIMENTER = 0xffff;
+/** Longer lists are read each time. */
+const MAX_KNOWN_BYTES = 256;
 
 /** Length of an instruction, or the least of one that holds actions. */
 const LENGTHS: Readonly<Record<number, number>> = {
@@ -108,6 +110,26 @@ function readActionSet(r: Reader): readonly Action[] {
 
 /** What a flow-mod's body says after its match, up to the end of the window: actions in 1.0, instructions later. */
 export function readInstructions(r: Reader): readonly Action[] {
+  const { instructions, tunMetadata } = r.context;
+  if (instructions === undefined || r.left > MAX_KNOWN_BYTES) return readAnew(r);
+  const key = r.restKey();
+  const known = instructions.find(key);
+  if (known !== undefined) {
+    r.skip(r.left);
+    return known;
+  }
+  // What the TLV table says may change: lists that depend on it are read each time.
+  let asked = false;
+  const place = (index: number) => {
+    asked = true;
+    return tunMetadata?.(index) ?? null;
+  };
+  const list = readAnew(r.windowIn({ ...r.context, tunMetadata: place }));
+  if (!asked) instructions.keep(key, list);
+  return list;
+}
+
+function readAnew(r: Reader): readonly Action[] {
   if (r.version === OF10) return readFlowActions(r);
   const windows = readWindows(r);
   const list: Action[] = [];

@@ -118,7 +118,8 @@ const hasDefaultPacketType = (match: MatchFields): boolean =>
 
 function vlanFields(match: MatchFields, flavour: OxmFlavour): readonly Field[] {
   if (flavour === 'nxm') return [VLAN_TCI];
-  const tagged = match.value(VLAN_VID) !== 0n;
+  // A priority without a tag, which an NXM match may ask for, has no form here (OpenFlow 1.3.5, 7.2.3.8).
+  const tagged = (match.word(K.VLAN0) & K.VLAN_CFI) !== 0;
   return tagged && match.has(VLAN_PCP) ? [VLAN_VID, VLAN_PCP] : [VLAN_VID];
 }
 

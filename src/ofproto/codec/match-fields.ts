@@ -4,15 +4,9 @@
  * differs from its place in the key is converted: VLAN ids with their present bit, ports of 32 bits, a TOS byte of
  * which only DSCP counts, and types and codes of ICMP, which OpenFlow 1.0 matches as ports of 16 bits.
  */
-import { type Match, matchOf } from '../../flowtable/match.ts';
+import type { Match } from '../../flowtable/match.ts';
 import { ofPort } from '../../flowtable/of-port.ts';
-import {
-  type Field,
-  fieldByName,
-  readField,
-  tunMetadataIndex,
-  writeField,
-} from '../../packet/fields.ts';
+import { FIELDS, type Field, fieldByName, tunMetadataIndex } from '../../packet/fields.ts';
 import * as K from '../../packet/key.ts';
 import { portFromWide, portToWide } from './ports.ts';
 
@@ -55,7 +49,9 @@ const SPECIAL: Readonly<Record<string, Place>> = {
   icmpv6_code: { at: K.TP * 32 + 16, bits: 16 },
 };
 
-const placeOf = (f: Field): Place => SPECIAL[f.name] ?? f;
+/** Fields of the table by their place; others, of tun_metadata, lie where they say. */
+const PLACES = new Map<Field, Place>(FIELDS.map((f) => [f, SPECIAL[f.name] ?? f]));
+const placeOf = (f: Field): Place => PLACES.get(f) ?? f;
 const isWidePort = (f: Field): boolean => f.format === 'port32';
 
 /** Significant bits of the match of a field on the wire; nw_tos keeps its two low bits clear. */
@@ -80,23 +76,121 @@ export function isValueValid(f: Field, value: bigint): boolean {
   }
 }
 
-const asPlaced = (f: Field, place: Place): Field => ({ ...f, ...place });
+/** A field whose wire form is the bits of one key word and nothing more: what needs no big numbers to be matched. */
+export interface PlainField {
+  readonly word: number;
+  readonly shift: number;
+  /** Before it is shifted. */
+  readonly ones: number;
+}
+
+const PLAIN = new Map<Field, PlainField>();
+for (const f of FIELDS) {
+  const { at, bits } = placeOf(f);
+  const isSpecial = f.name in SPECIAL || f.name.startsWith('nsh_') || isWidePort(f);
+  if (isSpecial || at < 0 || bits > 32 || (at & 31) + bits > 32) continue;
+  PLAIN.set(f, {
+    word: at >>> 5,
+    shift: 32 - (at & 31) - bits,
+    ones: bits === 32 ? 0xffffffff : (1 << bits) - 1,
+  });
+}
+
+/** Null for a field that takes conversions or several words. */
+export const plainField = (f: Field): PlainField | null => PLAIN.get(f) ?? null;
 
 export class MatchFields {
-  private readonly values = new Uint32Array(K.FLOW_WORDS);
-  private readonly masks = new Uint32Array(K.FLOW_WORDS);
+  /**
+   * The words that are matched, in any order, with value and mask at the same place: few, so that looking one up costs less
+   * than the memory of all would. Numbers are signed, as V8 keeps them without a box.
+   */
+  private readonly words: number[] = [];
+  private readonly values: number[] = [];
+  private readonly masks: number[] = [];
 
   static of(match: Match): MatchFields {
     const fields = new MatchFields();
     for (let i = 0; i < match.words.length; i++) {
-      fields.values[match.words[i]] = match.values[i];
-      fields.masks[match.words[i]] = match.masks[i];
+      fields.words.push(match.words[i]);
+      fields.values.push(match.values[i] | 0);
+      fields.masks.push(match.masks[i] | 0);
     }
     return fields;
   }
 
   build(): Match {
-    return matchOf(this.values, this.masks, K.FLOW_WORDS);
+    const { words, values, masks } = this;
+    // Insertion sort: a handful, often in order already. What was matched and forgotten has no mask.
+    const order: number[] = [];
+    for (let i = 0; i < words.length; i++) {
+      if (masks[i] === 0) continue;
+      let at = order.length;
+      while (at > 0 && words[order[at - 1]] > words[i]) at--;
+      order.splice(at, 0, i);
+    }
+    const match = {
+      words: new Uint8Array(order.length),
+      values: new Uint32Array(order.length),
+      masks: new Uint32Array(order.length),
+    };
+    for (let n = 0; n < order.length; n++) {
+      const i = order[n];
+      match.words[n] = words[i];
+      match.values[n] = values[i] & masks[i];
+      match.masks[n] = masks[i];
+    }
+    return match;
+  }
+
+  /** Writes bits of a word, which then count as they are: `masked` of them are matched, and others forgotten. */
+  private put(word: number, bits: number, value: number, masked: number): void {
+    let i = this.words.indexOf(word);
+    if (i < 0) {
+      i = this.words.length;
+      this.words.push(word);
+      this.values.push(0);
+      this.masks.push(0);
+    }
+    this.values[i] = (this.values[i] & ~bits) | (value & bits);
+    this.masks[i] = (this.masks[i] & ~bits) | (masked & bits);
+  }
+
+  /** Writes a value and its mask, each as wide as the place. */
+  private write({ at, bits }: Place, value: bigint, mask: bigint): void {
+    for (let bit = at, left = bits; left > 0; ) {
+      const take = Math.min(32 - (bit & 31), left);
+      left -= take;
+      const shift = 32 - (bit & 31) - take;
+      const ones = (0xffffffff >>> (32 - take)) << shift;
+      const low = BigInt(left);
+      const v = Number((value >> low) & 0xffffffffn) << shift;
+      const m = Number((mask >> low) & 0xffffffffn) << shift;
+      this.put(bit >>> 5, ones, v, m);
+      bit += take;
+    }
+  }
+
+  private read(from: readonly number[], { at, bits }: Place): bigint {
+    let value = 0n;
+    for (let bit = at; bit < at + bits; ) {
+      const take = Math.min(32 - (bit & 31), at + bits - bit);
+      const i = this.words.indexOf(bit >>> 5);
+      const word = i < 0 ? 0 : from[i];
+      const part = ((word << (bit & 31)) >>> 0) >>> (32 - take);
+      value = (value << BigInt(take)) | BigInt(part);
+      bit += take;
+    }
+    return value;
+  }
+
+  /** As `set`, of a plain field. */
+  setPlain(f: Field, place: PlainField, value: number, mask: number): void {
+    const { word, shift, ones } = place;
+    this.put(word, ones << shift, (value & mask) << shift, mask << shift);
+    this.imply(f);
+  }
+  hasPlain({ word, shift, ones }: PlainField): boolean {
+    return (this.maskWord(word) & (ones << shift)) !== 0;
   }
 
   /** Matches on a field; `mask` null or all ones for all of it. Adds what the field implies about the packet type. */
@@ -107,11 +201,14 @@ export class MatchFields {
 
   /** Matches on what is implied by a field that has an empty mask: that the packet is an Ethernet frame. */
   imply(f: Field): void {
-    if (f.prerequisite !== 'none') this.masks[K.PACKET_TYPE] = 0xffffffff;
+    if (f.prerequisite === 'none') return;
+    const i = this.words.indexOf(K.PACKET_TYPE);
+    if (i < 0) this.put(K.PACKET_TYPE, -1, 0, -1);
+    else this.masks[i] = -1;
   }
 
   private setAt(f: Field, value: bigint, mask: bigint | null): void {
-    const place = asPlaced(f, placeOf(f));
+    const place = placeOf(f);
     const all = (1n << BigInt(place.bits)) - 1n;
     let placed = value;
     // What cannot be masked is matched whole, also where its place is wider than its value.
@@ -125,16 +222,14 @@ export class MatchFields {
     const index = tunMetadataIndex(f);
     if (index !== undefined) {
       const word = K.TUN_METADATA_PRESENT + (index < 32 ? 1 : 0);
-      this.values[word] |= 1 << (index & 31);
-      this.masks[word] |= 1 << (index & 31);
+      this.put(word, 1 << (index & 31), -1, -1);
     }
-    writeField(this.values, place, placed & placedMask);
-    writeField(this.masks, place, placedMask);
+    this.write(place, placed & placedMask, placedMask);
   }
 
   /** Value in the wire's form; 0 where nothing is matched. */
   value(f: Field): bigint {
-    const raw = readField(this.values, asPlaced(f, placeOf(f)));
+    const raw = this.read(this.values, placeOf(f));
     if (isWidePort(f)) {
       return this.mask(f) === 0n ? 0n : BigInt(portToWide(ofPort(Number(raw)))) & 0xffffffffn;
     }
@@ -143,7 +238,7 @@ export class MatchFields {
 
   /** Mask over matchBits(f) bits; 0 when the field is not matched. */
   mask(f: Field): bigint {
-    const raw = readField(this.masks, asPlaced(f, placeOf(f)));
+    const raw = this.read(this.masks, placeOf(f));
     return f.name === 'nw_tos' ? raw << 2n : raw;
   }
 
@@ -151,50 +246,47 @@ export class MatchFields {
   has(f: Field): boolean {
     const index = tunMetadataIndex(f);
     if (index === undefined) return this.mask(f) !== 0n;
-    return ((this.masks[K.TUN_METADATA_PRESENT + (index < 32 ? 1 : 0)] >>> (index & 31)) & 1) === 1;
+    const present = this.maskWord(K.TUN_METADATA_PRESENT + (index < 32 ? 1 : 0));
+    return ((present >>> (index & 31)) & 1) === 1;
   }
 
   /** True when all bits of the field are matched. */
   isExact(f: Field): boolean {
     const place = placeOf(f);
-    return readField(this.masks, asPlaced(f, place)) === (1n << BigInt(place.bits)) - 1n;
+    return this.read(this.masks, place) === (1n << BigInt(place.bits)) - 1n;
   }
 
   /** Forgets a field. */
   wildcard(f: Field): void {
-    const place = asPlaced(f, placeOf(f));
-    writeField(this.values, place, 0n);
-    writeField(this.masks, place, 0n);
+    this.write(placeOf(f), 0n, 0n);
   }
 
   word(word: number): number {
-    return this.values[word];
+    const i = this.words.indexOf(word);
+    return i < 0 ? 0 : this.values[i] >>> 0;
   }
 
   maskWord(word: number): number {
-    return this.masks[word];
+    const i = this.words.indexOf(word);
+    return i < 0 ? 0 : this.masks[i] >>> 0;
   }
 
   setWord(word: number, value: number, mask: number): void {
-    this.values[word] = (this.values[word] & ~mask) | (value & mask);
-    this.masks[word] |= mask;
+    this.put(word, mask, value, -1);
   }
 
   clearWord(word: number): void {
-    this.values[word] = 0;
-    this.masks[word] = 0;
+    if (this.words.includes(word)) this.put(word, -1, 0, 0);
   }
 
   /** Also a packet type of the namespace of Ethernet types says what comes. */
   get ethType(): number {
-    const type = this.values[K.PACKET_TYPE];
-    return type >>> 16 === NAMESPACE_ETH_TYPE
-      ? type & 0xffff
-      : this.values[K.ETH_TYPE_PROTO] >>> 16;
+    const type = this.word(K.PACKET_TYPE);
+    return type >>> 16 === NAMESPACE_ETH_TYPE ? type & 0xffff : this.word(K.ETH_TYPE_PROTO) >>> 16;
   }
 
   get ipProto(): number {
-    return (this.values[K.ETH_TYPE_PROTO] >>> 8) & 0xff;
+    return (this.word(K.ETH_TYPE_PROTO) >>> 8) & 0xff;
   }
 
   get isIp(): boolean {
@@ -214,7 +306,7 @@ export class MatchFields {
   }
 
   private get ndType(): number {
-    return (this.values[K.TP] & 0xffff) === 0 ? this.values[K.TP] >>> 16 : 0;
+    return (this.word(K.TP) & 0xffff) === 0 ? this.word(K.TP) >>> 16 : 0;
   }
 
   private isIpProto(proto: number): boolean {
@@ -223,14 +315,14 @@ export class MatchFields {
 
   /** True when what is matched makes sure that a field of this prerequisite exists (OpenFlow 1.3.5, 7.2.3.6). */
   allows(prerequisite: Field['prerequisite']): boolean {
-    const later = (this.values[K.ETH_TYPE_PROTO] & K.FRAG_LATER) !== 0;
+    const later = (this.word(K.ETH_TYPE_PROTO) & K.FRAG_LATER) !== 0;
     switch (prerequisite) {
       case 'none':
         return true;
       case 'ethernet':
-        return this.values[K.PACKET_TYPE] === 0;
+        return this.word(K.PACKET_TYPE) === 0;
       case 'vlan':
-        return (this.values[K.VLAN0] & K.VLAN_CFI) !== 0;
+        return (this.word(K.VLAN0) & K.VLAN_CFI) !== 0;
       case 'mpls':
         return this.isMpls;
       case 'ipv4':
@@ -260,9 +352,9 @@ export class MatchFields {
       case 'nd advert':
         return this.isNd && this.ndType === 136;
       case 'ct': {
-        const state = this.values[K.CT_STATE];
+        const state = this.word(K.CT_STATE);
         if ((state & CT_OF_CONNECTION) !== 0) return true;
-        const valid = (this.masks[K.CT_STATE] & CT_INVALID) !== 0 && (state & CT_INVALID) === 0;
+        const valid = (this.maskWord(K.CT_STATE) & CT_INVALID) !== 0 && (state & CT_INVALID) === 0;
         return (state & CT_TRACKED) !== 0 && valid;
       }
     }

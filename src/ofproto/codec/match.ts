@@ -5,7 +5,7 @@
 import type { Match } from '../../flowtable/match.ts';
 import type { Field } from '../../packet/fields.ts';
 import { writeOxms } from './match-encode.ts';
-import { isValueValid, MatchFields } from './match-fields.ts';
+import { isValueValid, MatchFields, type PlainField, plainField } from './match-fields.ts';
 import { readMatch10, readMatch11, writeMatch10, writeMatch11 } from './match-fixed.ts';
 import { type OxmFlavour, readOxmHeader, readOxmPayload, wireOnes } from './oxm.ts';
 import type { Reader } from './reader.ts';
@@ -37,10 +37,39 @@ export interface NxmMatch {
 const isPipelineField = (f: Field): boolean =>
   f.prerequisite === 'none' && f.name !== 'packet_type' && f.name !== 'pbb_isid';
 
-function setField(r: Reader, match: MatchFields, f: Field, options: OxmOptions): void {
+function setField(
+  r: Reader,
+  match: MatchFields,
+  f: Field,
+  isThere: boolean,
+  options: OxmOptions,
+): void {
   if (options.loose !== true && !match.allows(f.prerequisite)) r.fail('OFPBMC_BAD_PREREQ');
-  if (match.has(f)) r.fail('OFPBMC_DUP_FIELD');
+  if (isThere) r.fail('OFPBMC_DUP_FIELD');
   if (options.pipelineOnly === true && !isPipelineField(f)) r.fail('OFPBRC_PIPELINE_FIELDS_ONLY');
+}
+
+/** The rest of the entry of a field that needs no conversion: as below, by plain numbers. */
+function readPlain(
+  r: Reader,
+  match: MatchFields,
+  f: Field,
+  place: PlainField,
+  hasMask: boolean,
+  options: OxmOptions,
+): void {
+  const { bytes } = f;
+  if (r.left < (hasMask ? 2 * bytes : bytes)) r.fail('OFPBMC_BAD_LEN');
+  const { ones } = place;
+  const all = bytes === 4 ? 0xffffffff : 2 ** (8 * bytes) - 1;
+  const value = r.number(bytes);
+  const mask = hasMask ? r.number(bytes) : all;
+  if ((value & ~mask) !== 0) r.fail('OFPBMC_BAD_WILDCARDS');
+  if (mask !== all && mask !== 0 && !f.maskable) r.fail('OFPBMC_BAD_MASK');
+  if ((value & ~ones) !== 0) r.fail('OFPBMC_BAD_VALUE');
+  setField(r, match, f, match.hasPlain(place), options);
+  if (mask === 0) match.imply(f);
+  else match.setPlain(f, place, value, (mask & ones) >>> 0);
 }
 
 /** Reads entries up to the end of the window. */
@@ -50,6 +79,11 @@ function readEntries(r: Reader, options: OxmOptions, cookies: boolean): NxmMatch
   let cookieMask = 0n;
   while (r.left > 0) {
     const header = readOxmHeader(r);
+    const plain = header.field === null ? null : plainField(header.field);
+    if (header.field !== null && plain !== null) {
+      readPlain(r, match, header.field, plain, header.hasMask, options);
+      continue;
+    }
     const { value, mask } = readOxmPayload(r, header);
     const f = header.field;
     if (f === null) {
@@ -67,7 +101,7 @@ function readEntries(r: Reader, options: OxmOptions, cookies: boolean): NxmMatch
     const whole = mask === null || mask === wireOnes(f);
     if (!whole && !f.maskable && mask !== 0n) r.fail('OFPBMC_BAD_MASK');
     if (!isValueValid(f, value)) r.fail('OFPBMC_BAD_VALUE');
-    setField(r, match, f, options);
+    setField(r, match, f, match.has(f), options);
     // A mask of zeros matches anything, but for a Geneve option, which must be there.
     if (mask === 0n && !f.name.startsWith('tun_metadata')) {
       match.imply(f);

@@ -6,6 +6,7 @@
  * that outside of this folder an error is a value. A window that is too short throws its own `shortError`, because
  * the same truncation is OFPBAC_BAD_LEN within an action and OFPBRC_BAD_LEN elsewhere.
  */
+import type { Action } from '../../flowtable/action.ts';
 import type { TunMetadataPlace } from '../../packet/tlv-table.ts';
 import type { OfErrorName } from './errors.ts';
 import type { OfVersion } from './versions.ts';
@@ -20,8 +21,16 @@ export class WireError extends Error {
   }
 }
 
+/** Lists of actions by their bytes, so that flows by the hundred thousand that do the same share one. */
+export interface KnownLists<T> {
+  find(bytes: string): T | undefined;
+  keep(bytes: string, list: T): void;
+}
+
 /** What decoding needs to know besides the bytes. */
 export interface WireContext {
+  /** Of instructions of flow-mods; what is found there was read in this version before. */
+  readonly instructions?: KnownLists<readonly Action[]>;
   readonly version: OfVersion;
   /** Flow-mod commands of 1.0 and Nicira have the table in their high byte (NXT_FLOW_MOD_TABLE_ID). */
   readonly flowModTableId?: boolean;
@@ -53,6 +62,7 @@ export class Reader {
     offset = 0,
     end = bytes.length,
     shortError: OfErrorName = 'OFPBRC_BAD_LEN',
+    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
   ) {
     this.bytes = bytes;
     this.context = context;
@@ -60,7 +70,7 @@ export class Reader {
     this.offset = offset;
     this.end = end;
     this.shortError = shortError;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.view = view;
   }
 
   get left(): number {
@@ -95,6 +105,15 @@ export class Reader {
     return this.view.getBigUint64(this.take(8));
   }
 
+  /** A big-endian number of 1 to 4 bytes. */
+  number(count: number): number {
+    let value = 0;
+    for (let at = this.take(count), last = this.offset; at < last; at++) {
+      value = (value << 8) | this.bytes[at];
+    }
+    return value >>> 0;
+  }
+
   /** A big-endian number of `count` bytes. */
   uint(count: number): bigint {
     let value = 0n;
@@ -121,6 +140,12 @@ export class Reader {
     }
   }
 
+  /** What is left, as a key of a map: one character a byte. */
+  restKey(): string {
+    const { buffer, byteOffset } = this.bytes;
+    return Buffer.from(buffer, byteOffset + this.offset, this.left).toString('latin1');
+  }
+
   /** A copy, so that a kept value does not keep the message. */
   copy(count: number): Uint8Array {
     const at = this.take(count);
@@ -143,7 +168,15 @@ export class Reader {
   window(count: number, shortError: OfErrorName = this.shortError): Reader {
     this.need(count);
     const at = this.take(count);
-    const inner = new Reader(this.bytes, this.context, at, at + count, shortError);
+    const inner = new Reader(this.bytes, this.context, at, at + count, shortError, this.view);
+    inner.depth = this.depth;
+    return inner;
+  }
+
+  /** A window over what is left, read by another context; this reader passes it. */
+  windowIn(context: WireContext): Reader {
+    const at = this.take(this.left);
+    const inner = new Reader(this.bytes, context, at, this.end, this.shortError, this.view);
     inner.depth = this.depth;
     return inner;
   }

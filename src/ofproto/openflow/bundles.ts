@@ -94,7 +94,13 @@ export class Bundles {
   private make(id: number, flags: number, opening: Uint8Array): Bundle | null {
     if (this.pending.size >= MAX_BUNDLES) return null;
     const usedMs = this.clock.now();
-    const bundle: Bundle = { flags, isClosed: false, messages: [], opening, usedMs };
+    const bundle: Bundle = {
+      flags,
+      isClosed: false,
+      messages: [],
+      opening: opening.slice(),
+      usedMs,
+    };
     this.pending.set(id, bundle);
     this.watch();
     return bundle;

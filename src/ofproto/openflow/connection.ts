@@ -2,9 +2,11 @@
  * What the switch remembers about one controller or tool: role, formats, what it wants to hear, bundles and monitors. All of it
  * begins anew with each connection. Handlers (handlers.ts) change it, events (openflow-bridge.ts) read it.
  */
+import type { Action } from '../../flowtable/action.ts';
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
 import type { OfErrorName } from '../codec/errors.ts';
+import { ListsByBytes } from '../codec/known-lists.ts';
 import {
   type DecodedMessage,
   encodeError,
@@ -56,6 +58,7 @@ export class Connection {
   enableAsync = true;
   /** Asynchronous messages that found the peer not reading. */
   droppedAsync = 0;
+  private instructions = new ListsByBytes<readonly Action[]>();
   async: AsyncFilter = new AsyncFilter(OF10);
   private readonly clock: Clock;
   private readonly multiparts = new MultipartRequests();
@@ -95,6 +98,7 @@ export class Connection {
     this.flowFormat = 'openflow10';
     this.flowModTableId = false;
     this.packetInFormat = 'standard';
+    this.instructions = new ListsByBytes();
     this.async = new AsyncFilter(version);
     this.end();
   }
@@ -137,8 +141,8 @@ export class Connection {
     return this.rconn.version ?? OF10;
   }
   get context(): WireContext {
-    const { version, flowModTableId, tunMetadata } = this;
-    return { version, flowModTableId, tunMetadata };
+    const { version, flowModTableId, tunMetadata, instructions } = this;
+    return { version, flowModTableId, tunMetadata, instructions };
   }
   /** The form of messages about flows: of 1.0 the controller has chosen. */
   get flowForm(): MessageForm {

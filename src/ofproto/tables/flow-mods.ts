@@ -84,7 +84,7 @@ function add(change: Change, mod: FlowMod): OfError | null {
       {
         tableId: table.id,
         priority: mod.priority,
-        match: mod.match,
+        match: old === null ? table.sharing(mod.match) : old.match,
         actions: mod.actions,
         cookie: mod.newCookie ?? 0n,
         idleTimeoutSeconds: mod.idleTimeoutSeconds,

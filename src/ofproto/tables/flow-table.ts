@@ -82,6 +82,10 @@ export class FlowTable {
   find(match: Match, priority: number): Rule | null {
     return this.classifier.find(match, priority);
   }
+  /** The same match, in memory that it shares with rules of the same mask. */
+  sharing(match: Match): Match {
+    return this.classifier.sharing(match);
+  }
   overlaps(match: Match, priority: number): boolean {
     return this.classifier.overlaps(match, priority);
   }

@@ -230,7 +230,7 @@ export function noteSubfield(ctx: XlateContext, sub: Subfield): void {
 
 /** Writes a subfield if the flow has the field. */
 export function writeSubfield(ctx: XlateContext, sub: Subfield, value: bigint): void {
-  if (sub.field.at < 0) return;
+  if (!hasField(ctx, sub.field)) return;
   const shift = BigInt(sub.offset);
   const mask = (onesOf(sub.bits) << shift) & fullMask(sub.field);
   applyWrite(ctx, sub.field, fieldWrite(sub.field, value << shift, mask));

@@ -238,3 +238,10 @@ describe('any match', () => {
     }
   });
 });
+
+test('a VLAN ID without a tag, as NXM can say it, is written in OXM so that it can be read', () => {
+  const got = decode(nxm(6), hex('00000802 0800 0000'), contextOf(OF10));
+  if (!got.ok) throw new Error(got.error);
+  const wire = encode(matchCodec, got.value, contextOf(OF13));
+  expect(decode(matchCodec, wire, contextOf(OF13))).toMatchObject({ ok: true });
+});
