@@ -25,7 +25,8 @@ import { type FlowMod, type FlowRemovedReason, OFPM_CONTROLLER } from './model.t
 import { OFPPC_PORT_DOWN } from './port-flags.ts';
 import { PortNumbers } from './port-numbers.ts';
 import { Change } from './tables/change.ts';
-import { evictExcess, expiryMs } from './tables/eviction.ts';
+import { evictExcess } from './tables/eviction.ts';
+import { expiryMs } from './tables/eviction-index.ts';
 import { flowRemoved } from './tables/flow-stats.ts';
 import {
   FlowTable,

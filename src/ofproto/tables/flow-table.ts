@@ -7,6 +7,7 @@ import type { Classifier } from '../../flowtable/classifier.ts';
 import type { Match } from '../../flowtable/match.ts';
 import type { Rule } from '../../flowtable/rule.ts';
 import { type PrefixField, TupleSpaceClassifier } from '../../flowtable/tuple-space.ts';
+import { EvictionIndex } from './eviction-index.ts';
 
 /** Tables that users see. */
 export const TABLE_COUNT = 254;
@@ -35,6 +36,8 @@ export const DEFAULT_TABLE: FlowTableSettings = {
   prefixes: null,
 };
 
+const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+
 export class FlowTable {
   readonly id: number;
   settings: FlowTableSettings = DEFAULT_TABLE;
@@ -50,6 +53,8 @@ export class FlowTable {
   /** Flows of the switch itself among `size`. */
   hiddenCount = 0;
   private classifier: Classifier<Rule>;
+  /** Made when the first flow is to go. */
+  private eviction: EvictionIndex | null = null;
 
   constructor(id: number) {
     this.id = id;
@@ -57,9 +62,10 @@ export class FlowTable {
   }
 
   configure(settings: FlowTableSettings): void {
-    const before = this.settings.prefixes;
+    const before = this.settings;
     this.settings = settings;
-    if (JSON.stringify(before) === JSON.stringify(settings.prefixes)) return;
+    if (!same(before.groups, settings.groups)) this.eviction = null;
+    if (same(before.prefixes, settings.prefixes)) return;
     const rules = this.classifier.entries();
     this.classifier = new TupleSpaceClassifier<Rule>(settings.prefixes ?? undefined);
     for (const rule of rules) this.classifier.insert(rule);
@@ -74,6 +80,12 @@ export class FlowTable {
   }
   get isEvicting(): boolean {
     return this.settings.overflow === 'evict' || this.evictionByController;
+  }
+
+  /** The flow that is evicted next; null when none may be. */
+  nextVictim(): Rule | null {
+    this.eviction ??= new EvictionIndex(this.settings.groups, this.entries());
+    return this.eviction.next();
   }
 
   lookup(flow: Uint32Array, mask: Uint32Array | null): Rule | null {
@@ -102,6 +114,10 @@ export class FlowTable {
     const old = this.classifier.insert(rule);
     if (old !== null) old.isRemoved = true;
     else if (rule.isHidden) this.hiddenCount++;
+    if (this.eviction !== null) {
+      if (old !== null) this.eviction.remove(old);
+      this.eviction.add(rule);
+    }
     rule.isRemoved = false;
     return old;
   }
@@ -109,6 +125,7 @@ export class FlowTable {
     rule.isRemoved = true;
     if (!this.classifier.remove(rule)) return false;
     if (rule.isHidden) this.hiddenCount--;
+    this.eviction?.remove(rule);
     return true;
   }
 }
