@@ -24,9 +24,11 @@ type FieldFormat =
 
 type FieldPrerequisite =
   | 'none'
+  | 'in port'
   | 'ethernet'
   | 'vlan'
   | 'mpls'
+  | 'pbb'
   | 'ipv4'
   | 'ipv6'
   | 'ip'
@@ -119,6 +121,7 @@ export const FIELDS: readonly Field[] = [
   field('conj_id', 4, 32, K.CONJ_ID, 0, 'decimal', 'none', '', nxmNx(37)),
   field('in_port', 2, 16, K.OF_IN_PORT, 16, 'port16', 'none', 'w', nxmOf(0)),
   field('in_port_oxm', 4, 32, K.OF_IN_PORT, 0, 'port32', 'none', 'w', oxm(0)),
+  field('in_phy_port', 4, 32, K.OF_IN_PHY_PORT, 0, 'port32', 'in port', '', oxm(1)),
   field('skb_priority', 4, 32, K.SKB_PRIORITY, 0, 'hexadecimal', 'none', ''),
   field('pkt_mark', 4, 32, K.PKT_MARK, 0, 'hexadecimal', 'none', 'mw', nxmNx(33)),
   field('actset_output', 4, 32, K.ACTSET_OUTPUT, 0, 'port32', 'none', '', onf(43), oxm(43)),
@@ -195,7 +198,7 @@ export const FIELDS: readonly Field[] = [
   field('mpls_tc', 1, 3, K.MPLS_LSE, 20, 'decimal', 'mpls', 'w', oxm(35)),
   field('mpls_bos', 1, 1, K.MPLS_LSE, 23, 'decimal', 'mpls', 'w', oxm(36)),
   field('mpls_ttl', 1, 8, K.MPLS_LSE, 24, 'decimal', 'mpls', 'w', nxmNx(30)),
-  field('pbb_isid', 3, 24, K.PBB_ISID, 8, 'hexadecimal', 'none', 'mw', oxm(37)),
+  field('pbb_isid', 3, 24, K.PBB_ISID, 8, 'hexadecimal', 'pbb', 'mw', oxm(37)),
 
   // IP
   field('ip_src|nw_src', 4, 32, K.IPV4_SRC, 0, 'ipv4', 'ipv4', 'mw', oxm(11), nxmOf(7)),
@@ -280,6 +283,10 @@ export const fieldByName = (name: string): Field | undefined => byName.get(name)
 
 /** The field with this OXM or NXM type. */
 export const fieldByOxm = (id: OxmId): Field | undefined => byId.get(idKey(id));
+
+/** True for fields of frames, which only an Ethernet frame or one of the field's own kind has; false for metadata. */
+export const isHeaderField = (f: Field): boolean =>
+  f.prerequisite !== 'none' && f.prerequisite !== 'in port';
 
 /** Value of a field in a key, or its mask in a mask; `words` has FLOW_WORDS words (DP_WORDS for datapath fields). */
 export function readField(words: ArrayLike<number>, f: Field): bigint {

@@ -128,13 +128,15 @@ export const REG = 149;
 export const ACTSET_OUTPUT = 165;
 export const CONJ_ID = 166;
 export const SKB_PRIORITY = 167;
+/** OpenFlow port that the frame came in on, whatever in_port was changed to since. */
+export const OF_IN_PHY_PORT = 168;
 /** Two words: which of tun_metadata0..63 are present, 63 the most significant bit of the first. */
-export const TUN_METADATA_PRESENT = 168;
+export const TUN_METADATA_PRESENT = 169;
 /** 64 words: the values of tun_metadata0..63, where the bridge's table places them (tlv-table.ts). */
-export const TUN_METADATA = 170;
+export const TUN_METADATA = 171;
 
 /** Size of a flow in the OpenFlow pipeline. */
-export const FLOW_WORDS = 234;
+export const FLOW_WORDS = 235;
 
 /** Present bit of VLAN0 and VLAN1. */
 export const VLAN_CFI = 0x1000;

@@ -10,7 +10,7 @@ export interface FrameShape {
   partial?: boolean;
 }
 
-function onesComplement(...parts: Uint8Array[]): number {
+export function onesComplement(...parts: Uint8Array[]): number {
   let sum = 0;
   for (const part of parts) {
     for (let i = 0; i < part.length; i++) sum += i % 2 ? part[i] : part[i] << 8;

@@ -3,7 +3,7 @@
  * dumps and messages compare equal byte for byte; the specification asks only that prerequisites come first.
  */
 import type { Match } from '../../flowtable/match.ts';
-import { FIELDS, type Field, tunMetadataIndex } from '../../packet/fields.ts';
+import { FIELDS, type Field, isHeaderField, tunMetadataIndex } from '../../packet/fields.ts';
 import * as K from '../../packet/key.ts';
 import { MatchFields, namedField } from './match-fields.ts';
 import { type OxmFlavour, placedField, wireOnes, writeOxmEntry } from './oxm.ts';
@@ -83,7 +83,7 @@ const CT = fields(
 const CT_TRANSPORT = fields('ct_nw_proto', 'ct_tp_src', 'ct_tp_dst');
 const LAST = fields('metadata');
 const PBB = fields('pbb_isid');
-const ACTSET_OUTPUT = fields('actset_output');
+const AFTER_PORT = fields('in_phy_port', 'actset_output');
 
 const ALWAYS_MASKED = ['tun_flags', 'tun_erspan_dir', 'ct_state'];
 
@@ -98,7 +98,7 @@ function wireMask(match: MatchFields, f: Field): bigint | null {
 function put(w: Writer, match: MatchFields, flavour: OxmFlavour, f: Field): boolean {
   if (!match.has(f)) return false;
   writeOxmEntry(w, { field: f, value: match.value(f), mask: wireMask(match, f) }, flavour);
-  return f.prerequisite !== 'none';
+  return isHeaderField(f);
 }
 
 function transportFields(match: MatchFields): readonly Field[] {
@@ -142,7 +142,7 @@ function presentFields(match: MatchFields, w: Writer, flavour: OxmFlavour): read
   return [
     ...BEFORE_PORT,
     flavour === 'nxm' ? IN_PORT : IN_PORT_OXM,
-    ...ACTSET_OUTPUT,
+    ...AFTER_PORT,
     ...ETHERNET,
     ...vlanFields(match, flavour),
     ...(match.isMpls ? MPLS : []),
@@ -162,7 +162,7 @@ function presentFields(match: MatchFields, w: Writer, flavour: OxmFlavour): read
 export function writeOxms(w: Writer, match: Match, flavour: OxmFlavour): void {
   const m = MatchFields.of(match);
   const list = presentFields(m, w, flavour);
-  const ethernet = list.some((f) => f.prerequisite !== 'none');
+  const ethernet = list.some(isHeaderField);
   const ordinary = hasDefaultPacketType(m);
   if (ordinary ? !ethernet : true) put(w, m, flavour, PACKET_TYPE);
   for (const f of list) put(w, m, flavour, f);

@@ -6,7 +6,13 @@
  */
 import type { Match } from '../../flowtable/match.ts';
 import { ofPort } from '../../flowtable/of-port.ts';
-import { FIELDS, type Field, fieldByName, tunMetadataIndex } from '../../packet/fields.ts';
+import {
+  FIELDS,
+  type Field,
+  fieldByName,
+  isHeaderField,
+  tunMetadataIndex,
+} from '../../packet/fields.ts';
 import * as K from '../../packet/key.ts';
 import { portFromWide, portToWide } from './ports.ts';
 
@@ -16,6 +22,7 @@ const ETH_RARP = 0x8035;
 const ETH_IPV6 = 0x86dd;
 const ETH_MPLS = 0x8847;
 const ETH_MPLS_MULTICAST = 0x8848;
+const ETH_PBB = 0x88e7;
 const ETH_NSH = 0x894f;
 /** OFPHTN_ETHERTYPE. */
 const NAMESPACE_ETH_TYPE = 1;
@@ -201,7 +208,7 @@ export class MatchFields {
 
   /** Matches on what is implied by a field that has an empty mask: that the packet is an Ethernet frame. */
   imply(f: Field): void {
-    if (f.prerequisite === 'none') return;
+    if (!isHeaderField(f)) return;
     const i = this.words.indexOf(K.PACKET_TYPE);
     if (i < 0) this.put(K.PACKET_TYPE, -1, 0, -1);
     else this.masks[i] = -1;
@@ -319,12 +326,16 @@ export class MatchFields {
     switch (prerequisite) {
       case 'none':
         return true;
+      case 'in port':
+        return this.maskWord(K.OF_IN_PORT) !== 0;
       case 'ethernet':
         return this.word(K.PACKET_TYPE) === 0;
       case 'vlan':
         return (this.word(K.VLAN0) & K.VLAN_CFI) !== 0;
       case 'mpls':
         return this.isMpls;
+      case 'pbb':
+        return this.ethType === ETH_PBB;
       case 'ipv4':
         return this.ethType === ETH_IPV4;
       case 'ipv6':

@@ -3,7 +3,7 @@
  * 1.1 and 1.0 (match-fixed.ts). All become the flow table's `Match`.
  */
 import type { Match } from '../../flowtable/match.ts';
-import type { Field } from '../../packet/fields.ts';
+import { type Field, isHeaderField } from '../../packet/fields.ts';
 import { writeOxms } from './match-encode.ts';
 import { isValueValid, MatchFields, type PlainField, plainField } from './match-fields.ts';
 import { readMatch10, readMatch11, writeMatch10, writeMatch11 } from './match-fixed.ts';
@@ -34,8 +34,7 @@ export interface NxmMatch {
   readonly cookieMask: bigint;
 }
 
-const isPipelineField = (f: Field): boolean =>
-  f.prerequisite === 'none' && f.name !== 'packet_type' && f.name !== 'pbb_isid';
+const isPipelineField = (f: Field): boolean => !isHeaderField(f) && f.name !== 'packet_type';
 
 function setField(
   r: Reader,

@@ -123,7 +123,8 @@ function checkOne(
     }
     case 'stripVlan': {
       const missing = known !== null && !known.hasVlan;
-      if (known !== null) known.hasVlan = false;
+      // Behind the tag there may be another, unless the match says what there is.
+      if (known !== null && known.ethType !== 0) known.hasVlan = false;
       return inconsistent(missing);
     }
     case 'pushVlan':
@@ -242,6 +243,8 @@ function meets(f: Field, k: Known): boolean {
       return k.hasVlan;
     case 'mpls':
       return k.ethType === 0x8847 || k.ethType === 0x8848;
+    case 'pbb':
+      return k.ethType === 0x88e7;
     case 'ipv4':
       return k.ethType === 0x0800;
     case 'ipv6':

@@ -26,6 +26,7 @@ const NAMES: Readonly<Record<string, string>> = {
   metadata: 'OXM_OF_METADATA',
   in_port: 'NXM_OF_IN_PORT',
   in_port_oxm: 'OXM_OF_IN_PORT',
+  in_phy_port: 'OXM_OF_IN_PHY_PORT',
   actset_output: 'ONFOXM_ET_ACTSET_OUTPUT OXM_OF_ACTSET_OUTPUT',
   pkt_mark: 'NXM_NX_PKT_MARK',
   ct_state: 'NXM_NX_CT_STATE',

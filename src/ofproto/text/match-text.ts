@@ -244,6 +244,7 @@ export function formatMatch(match: Match, options: MatchTextOptions = {}): strin
   tunnel(parts, options);
   parts.field('metadata');
   parts.value('in_port', (v) => formatPort(ofPort(Number(v)), options));
+  parts.value('in_phy_port', (v) => formatPort(ofPort(Number(v)), options));
   vlans(parts);
   parts.field('eth_src', 'dl_src');
   parts.field('eth_dst', 'dl_dst');

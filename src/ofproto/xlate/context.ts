@@ -11,7 +11,7 @@ import { ProgramBuilder } from '../../datapath/program.ts';
 import type { Action, ActionOf } from '../../flowtable/action.ts';
 import { OFPP_UNSET, type OfPort } from '../../flowtable/of-port.ts';
 import type { Rule } from '../../flowtable/rule.ts';
-import { ACTSET_OUTPUT, FLOW_WORDS, OF_IN_PORT } from '../../packet/key.ts';
+import { ACTSET_OUTPUT, FLOW_WORDS, OF_IN_PHY_PORT, OF_IN_PORT } from '../../packet/key.ts';
 import type { TlvTable } from '../../packet/tlv-table.ts';
 import type { Bridge } from '../bridge.ts';
 import type { BridgePort } from '../bridge-port.ts';
@@ -191,7 +191,7 @@ export class XlateContext {
     this.trace = trace;
     this.isPacketOut = isPacketOut;
     this.tlvTable = bridge.tlvTable;
-    if (inPort !== null) this.flow[OF_IN_PORT] = inPort.ofPort;
+    if (inPort !== null) this.flow[OF_IN_PORT] = this.flow[OF_IN_PHY_PORT] = inPort.ofPort;
     this.flow[ACTSET_OUTPUT] = OFPP_UNSET;
     this.vlans = new VlanStack(this.flow, this.mask, source.vlanLimit);
     this.base.set(this.flow);

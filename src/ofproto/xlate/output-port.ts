@@ -8,6 +8,7 @@ import {
   DP_WORDS,
   FLOW_WORDS,
   METADATA,
+  OF_IN_PHY_PORT,
   OF_IN_PORT,
   REG,
   TUN_ID,
@@ -84,7 +85,7 @@ function enterPeer(ctx: XlateContext, port: BridgePort): void {
   ctx.isInActionSet = false;
   ctx.isInGroup = false;
   ctx.conntracked = false;
-  flow[OF_IN_PORT] = peer.ofPort;
+  flow[OF_IN_PORT] = flow[OF_IN_PHY_PORT] = peer.ofPort;
   flow[ACTSET_OUTPUT] = OFPP_UNSET;
   flow.fill(0, METADATA, METADATA + 2);
   flow.fill(0, REG, REG + REG_WORDS);

@@ -58,6 +58,7 @@ export function hasField(ctx: XlateContext, field: Field): boolean {
   if (field.at < 0) return false;
   switch (field.prerequisite) {
     case 'none':
+    case 'in port':
     case 'ethernet':
     case 'ct':
       return true;
@@ -66,6 +67,8 @@ export function hasField(ctx: XlateContext, field: Field): boolean {
       return (flow[VLAN0] & VLAN_CFI) !== 0;
     case 'mpls':
       return isMpls(flow);
+    case 'pbb':
+      return ethTypeOf(flow) === 0x88e7;
     case 'ipv4':
       return ethTypeOf(flow) === IPV4;
     case 'ipv6':
@@ -86,7 +89,9 @@ export function hasField(ctx: XlateContext, field: Field): boolean {
       return ethTypeOf(flow) === IPV4 && consultProtocol(ctx) === 1;
     case 'icmpv6':
       return ethTypeOf(flow) === IPV6 && consultProtocol(ctx) === 58;
-    default: {
+    case 'nd':
+    case 'nd solicit':
+    case 'nd advert': {
       if (ethTypeOf(flow) !== IPV6 || consultProtocol(ctx) !== 58) return false;
       ctx.mask[TP] = 0xffffffff;
       const type = flow[TP] >>> 16;
