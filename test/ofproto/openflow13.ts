@@ -246,7 +246,7 @@ function transport(
 }
 
 /** The network layer of a frame and what is behind it, and its Ethernet type. */
-export function packet(kind: Kind, change: Partial<Headers> = {}): { type: string; body: string } {
+function packet(kind: Kind, change: Partial<Headers> = {}): { type: string; body: string } {
   const h = { ...DEFAULT, ...change };
   if (kind === 'arp') {
     const body = `000108000604${hex(h.op, 2)}${h.sha}${h.spa}${h.tha}${h.tpa}${'00'.repeat(18)}`;
