@@ -54,6 +54,8 @@ const RECORD_RING_WORDS = 1 << 20;
 const BACKLOG_WORDS = 1 << 22;
 /** Records handled before other work of the main thread gets its turn. */
 const RECORDS_PER_TURN = 256;
+/** Commands that upcalls lead to before the worker is woken for them: each doorbell is a system call and a change of threads. */
+const COMMANDS_PER_WAKE = 32;
 const REGION_BYTES = 2 ** 30;
 
 const CONGESTION = 'drop_action_congestion';
@@ -104,6 +106,9 @@ export class WorkerDatapath implements Datapath {
   private readonly upcallCookie = new Uint32Array(COOKIE_WORDS);
   private readonly upcallFrame = new Uint8Array(MAX_FRAME_BYTES);
   private drainScheduled = false;
+  /** Upcalls are being handled: the commands since the last doorbell are counted in `gathered`. */
+  private isGathering = false;
+  private gathered = 0;
   private readonly stopAtExit = () => this.stopWorker();
 
   /** Starts the thread. Throws SystemError when descriptors run out. */
@@ -338,6 +343,8 @@ export class WorkerDatapath implements Datapath {
   private push(count: number): void {
     if (this.failure !== undefined) return;
     this.queue.push(this.scratch, count);
+    if (this.isGathering && ++this.gathered < COMMANDS_PER_WAKE) return;
+    this.gathered = 0;
     this.wake();
   }
 
@@ -413,15 +420,22 @@ export class WorkerDatapath implements Datapath {
   private handleRecords(limit: number): boolean {
     let upcalls = 0;
     let n = 0;
-    for (; n < limit; n++) {
-      const at = this.records.next();
-      if (at < 0) break;
-      if (this.records.words[at] === RecordKind.UPCALL) {
-        this.handleUpcall(at);
-        upcalls++;
-      } else {
-        this.handleTransmit(at);
+    this.isGathering = true;
+    try {
+      for (; n < limit; n++) {
+        const at = this.records.next();
+        if (at < 0) break;
+        if (this.records.words[at] === RecordKind.UPCALL) {
+          this.handleUpcall(at);
+          upcalls++;
+        } else {
+          this.handleTransmit(at);
+        }
       }
+    } finally {
+      this.isGathering = false;
+      if (this.gathered > 0) this.wake();
+      this.gathered = 0;
     }
     this.records.release();
     if (upcalls > 0) this.flushHandler();

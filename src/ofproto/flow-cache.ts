@@ -4,9 +4,9 @@
  */
 import { type Datapath, FLOW_SLOTS, type FlowStats } from '../datapath/datapath.ts';
 import { sameWords } from '../datapath/program.ts';
-import { type Match, sameMatch } from '../flowtable/match.ts';
+import { type Match, matches, sameMask, sameMatch } from '../flowtable/match.ts';
 import type { RecircTable } from './recirc-table.ts';
-import { emptyStats, hashMatch, makeUfid, sparseKey, type Ukey } from './ukey.ts';
+import { emptyStats, hashKey, hashMatch, sparseKey, Ufid, type Ukey } from './ukey.ts';
 import type { Translation } from './xlate/translate.ts';
 
 export class FlowCache {
@@ -37,6 +37,13 @@ export class FlowCache {
     return this.byMatch.get(hashMatch(match))?.find((u) => sameMatch(u.match, match)) ?? null;
   }
 
+  /** The megaflow with the mask of `like` that covers a key. */
+  findCovering(like: Match, key: Uint32Array): Ukey | null {
+    const list = this.byMatch.get(hashKey(like, key));
+    if (list === undefined) return null;
+    return list.find((u) => sameMask(u.match, like) && matches(u.match, key)) ?? null;
+  }
+
   /** Installs a megaflow that is not there yet; null when the datapath has no slot left. */
   install(
     match: Match,
@@ -44,7 +51,7 @@ export class FlowCache {
     key: Uint32Array,
     nowMs: number,
     generation: number,
-    ufid = makeUfid(this.random32),
+    ufid: string | null = null,
   ): Ukey | null {
     const reused = this.freeIds.pop();
     const id = reused ?? (this.nextId < FLOW_SLOTS ? this.nextId++ : -1);
@@ -54,7 +61,7 @@ export class FlowCache {
     const ukey: Ukey = {
       id,
       match,
-      ufid,
+      ufid: new Ufid(this.random32, ufid),
       program,
       effects,
       recircIds,

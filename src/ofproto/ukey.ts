@@ -14,7 +14,7 @@ export interface Ukey {
   readonly id: FlowId;
   readonly match: Match;
   /** Distinguishes megaflows with the same match over time; printed as ufid. */
-  readonly ufid: string;
+  readonly ufid: Ufid;
   program: Int32Array;
   effects: readonly Effect[];
   /** Numbers of frozen states that `program` names. */
@@ -64,11 +64,35 @@ export function hashMatch(match: Match): number {
   return h;
 }
 
-/** 128 bits in the form of a UUID, from a source of 32-bit random words. */
-export function makeUfid(random32: () => number): string {
-  let hex = '';
-  for (let i = 0; i < 4; i++) hex += (random32() >>> 0).toString(16).padStart(8, '0');
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+/** The hash of the match that a dense key has under the mask of another one. */
+export function hashKey(like: Match, key: Uint32Array): number {
+  const { words, masks } = like;
+  let h = words.length;
+  for (let i = 0; i < words.length; i++) {
+    const value = (key[words[i]] & masks[i]) >>> 0;
+    h = hashStep(hashStep(hashStep(h, words[i]), masks[i]), value);
+  }
+  return h;
+}
+
+/** 128 bits in the form of a UUID, from a source of 32-bit random words: made when somebody first asks, which is seldom. */
+export class Ufid {
+  private readonly random32: () => number;
+  private text: string | null;
+
+  constructor(random32: () => number, text: string | null = null) {
+    this.random32 = random32;
+    this.text = text;
+  }
+
+  toString(): string {
+    if (this.text === null) {
+      let hex = '';
+      for (let i = 0; i < 4; i++) hex += (this.random32() >>> 0).toString(16).padStart(8, '0');
+      this.text = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+    }
+    return this.text;
+  }
 }
 
 export const emptyStats = (): FlowStats => ({ packets: 0, bytes: 0, usedMs: 0, tcpFlags: 0 });

@@ -2,13 +2,13 @@
  * Upcalls: frames that no megaflow matched. Each is translated, its effects applied once, a megaflow
  * installed, and the frame executed with its own program, in the order of arrival.
  *
- * Frames of a new flow often miss several times before the datapath has the megaflow. The last installed
- * ones are therefore remembered: a frame that one of them covers is only executed and credited.
+ * Frames of a new flow often miss several times before the datapath has the megaflow. They are therefore looked for among
+ * the installed megaflows that have one of the masks last used: a frame that one of them covers is only executed and credited.
  */
 import type { Datapath, Upcall } from '../datapath/datapath.ts';
 import { UpcallReason } from '../datapath/datapath.ts';
 import { CookieKind } from '../datapath/program.ts';
-import { matches, matchOf } from '../flowtable/match.ts';
+import { MATCH_ALL, type Match, matchLike, sameMask } from '../flowtable/match.ts';
 import { DP_WORDS, FLOW_WORDS, TCP_FLAGS } from '../packet/key.ts';
 import type { Clock } from '../util/clock.ts';
 import type { FlowCache } from './flow-cache.ts';
@@ -18,8 +18,8 @@ import { XlateScratch, type XlateSource } from './xlate/context.ts';
 import { applyEffects } from './xlate/effect.ts';
 import { type Translation, translate } from './xlate/translate.ts';
 
-/** Megaflows remembered against repeated misses. */
-const RECENT = 32;
+/** Masks remembered against repeated misses. */
+const RECENT = 4;
 
 export interface UpcallDeps {
   readonly datapath: Datapath;
@@ -45,8 +45,8 @@ export class UpcallHandler {
   private readonly deps: UpcallDeps;
   private readonly flow = new Uint32Array(FLOW_WORDS);
   private readonly scratch = new XlateScratch();
-  private readonly recent: (Ukey | null)[] = new Array<Ukey | null>(RECENT).fill(null);
-  private nextRecent = 0;
+  /** Matches of which only the masks count, the last used first; no two have the same. */
+  private readonly recent: Match[] = [];
   private hasLearned = false;
 
   constructor(deps: UpcallDeps) {
@@ -90,7 +90,8 @@ export class UpcallHandler {
     if (applyEffects(translation.effects, 1, upcall.frameBytes, now, tcpFlags)) {
       this.hasLearned = true;
     }
-    const match = matchOf(upcall.key, deps.maskOf(translation), DP_WORDS);
+    const like = this.recent.length > 0 ? this.recent[0] : MATCH_ALL;
+    const match = matchLike(like, upcall.key, deps.maskOf(translation), DP_WORDS);
     const installed = deps.cache.find(match);
     if (installed !== null) {
       deps.cache.update(installed, translation, generation, now);
@@ -115,15 +116,19 @@ export class UpcallHandler {
   }
 
   private findRecent(key: Uint32Array, generation: number): Ukey | null {
-    for (const ukey of this.recent) {
-      if (ukey?.installed && ukey.generation === generation && matches(ukey.match, key))
-        return ukey;
+    for (let i = 0; i < this.recent.length; i++) {
+      const ukey = this.deps.cache.findCovering(this.recent[i], key);
+      if (ukey?.generation === generation) return ukey;
     }
     return null;
   }
 
-  private remember(ukey: Ukey): void {
-    this.recent[this.nextRecent] = ukey;
-    this.nextRecent = (this.nextRecent + 1) % RECENT;
+  private remember({ match }: Ukey): void {
+    const { recent } = this;
+    if (recent.length > 0 && recent[0].words === match.words) return;
+    const at = recent.findIndex((other) => sameMask(other, match));
+    if (at >= 0) recent.splice(at, 1);
+    recent.unshift(match);
+    if (recent.length > RECENT) recent.pop();
   }
 }

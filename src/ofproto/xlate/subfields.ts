@@ -220,9 +220,20 @@ function seenValue(flow: Uint32Array, field: Field): bigint {
   return field.format === 'port32' && value >= 0xff00n ? value | 0xffff0000n : value;
 }
 
+/** Words and masks of subfields: the same ones are consulted again and again. */
+const compiled = new WeakMap<Subfield, FieldWrite>();
+
 function consultSubfield(ctx: XlateContext, sub: Subfield): void {
-  const bits = (onesOf(sub.bits) << BigInt(sub.offset)) & fullMask(sub.field);
-  const { words, masks } = fieldWrite(sub.field, 0n, bits);
+  let bits = compiled.get(sub);
+  if (bits === undefined) {
+    bits = fieldWrite(
+      sub.field,
+      0n,
+      (onesOf(sub.bits) << BigInt(sub.offset)) & fullMask(sub.field),
+    );
+    compiled.set(sub, bits);
+  }
+  const { words, masks } = bits;
   for (let i = 0; i < words.length; i++) consult(ctx, words[i], masks[i]);
 }
 

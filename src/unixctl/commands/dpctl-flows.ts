@@ -114,7 +114,7 @@ export function dpctlFlowCommands(switches: () => readonly Switch[], log: Logger
         const view = open(rest, 1);
         const { ufid } = splitUfid(rest[rest.length - 1]);
         if (ufid === null) throw failed('parsing flow ufid (Invalid argument)');
-        const ukey = find(view, (u) => u.ufid === ufid);
+        const ukey = find(view, (u) => String(u.ufid) === ufid);
         if (ukey === null) throw failed('getting flow (No such file or directory)');
         return `${ukeyText(view, ukey, options, 'dpctl')}\n`;
       },
@@ -243,7 +243,7 @@ function putFlow(view: DatapathView, text: string, actions: string, how: Put): s
 function deleteFlow(view: DatapathView, text: string, withStats: boolean): string {
   const { ufid, rest } = splitUfid(text);
   let ukey: Ukey | null;
-  if (ufid !== null) ukey = find(view, (u) => u.ufid === ufid);
+  if (ufid !== null) ukey = find(view, (u) => String(u.ufid) === ufid);
   else ukey = view.switch.cache.find(keyOfFlow(view, rest, '').match);
   if (ukey === null) {
     const hint = ufid === null ? '\nPerhaps you need to specify a UFID?' : '';
