@@ -268,7 +268,9 @@ for (const f of FIELDS) for (const name of [f.name, ...f.aliases]) byName.set(na
 const tunIndexes = new Map(FIELDS.filter((f) => f.at < 0).map((f, i) => [f.name, i]));
 
 /** N of tun_metadataN; undefined for others. */
-export const tunMetadataIndex = (f: Field): number | undefined => tunIndexes.get(f.name);
+export const tunMetadataIndex = (f: Field): number | undefined =>
+  // All others lie in front of them.
+  f.at >= 0 && f.at < 32 * K.TUN_METADATA ? undefined : tunIndexes.get(f.name);
 
 /** A class has 16 bits, a field 7; an experimenter's 32 bits stand behind one class only. */
 const idKey = (id: OxmId): number =>

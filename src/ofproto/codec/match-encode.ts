@@ -48,6 +48,9 @@ const TUNNEL = fields(
   'tun_gbp_id',
   'tun_gbp_flags',
 );
+const hasOptions = (match: MatchFields): boolean =>
+  (match.maskWord(K.TUN_METADATA_PRESENT) | match.maskWord(K.TUN_METADATA_PRESENT + 1)) !== 0;
+
 const TUN_METADATA = FIELDS.filter((f) => tunMetadataIndex(f) !== undefined);
 const AFTER_METADATA = fields(
   'tun_erspan_idx',
@@ -138,7 +141,9 @@ function layer3Fields(match: MatchFields, flavour: OxmFlavour): readonly Field[]
 
 /** Everything that is matched, in the order of the wire. */
 function presentFields(match: MatchFields, w: Writer, flavour: OxmFlavour): readonly Field[] {
-  const placed = TUN_METADATA.filter((f) => match.has(f)).map((f) => placedField(f, w.context));
+  const placed = hasOptions(match)
+    ? TUN_METADATA.filter((f) => match.has(f)).map((f) => placedField(f, w.context))
+    : [];
   return [
     ...BEFORE_PORT,
     flavour === 'nxm' ? IN_PORT : IN_PORT_OXM,
