@@ -24,6 +24,7 @@ import { type MirrorSettings, Mirrors } from './mirrors.ts';
 import { type FlowMod, type FlowRemovedReason, OFPM_CONTROLLER } from './model.ts';
 import { OFPPC_PORT_DOWN } from './port-flags.ts';
 import { PortNumbers } from './port-numbers.ts';
+import type { RuleChange } from './rule-changes.ts';
 import { Change } from './tables/change.ts';
 import { evictExcess } from './tables/eviction.ts';
 import { expiryMs } from './tables/eviction-index.ts';
@@ -104,9 +105,9 @@ export interface BridgeHost {
   readonly meters: MeterHost;
   /**
    * Called after each change that may alter how frames are forwarded; with `tables` when ports and settings are what
-   * they were.
+   * they were, and then with `rules` when nothing but these changed.
    */
-  changed(what?: 'tables'): void;
+  changed(what?: 'tables', rules?: readonly RuleChange[]): void;
   /** Counts a coverage event. */
   count(event: string): void;
   /** The port that a learned address was behind is gone from a bridge. */
@@ -243,9 +244,9 @@ export class Bridge {
     change.commit();
   }
 
-  /** Flows, groups or meters changed; called by what changes them. */
-  tablesChanged(): void {
-    this.changed('tables');
+  /** Flows, groups or meters changed, or flows alone; called by what changes them. */
+  tablesChanged(rules?: readonly RuleChange[]): void {
+    this.host.changed('tables', rules);
   }
 
   setFragments(handling: FragmentHandling): void {

@@ -15,6 +15,7 @@ import { CT_NW_SRC, CT_STATE, DP_WORDS, FLOW_WORDS } from '../packet/key.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { FlowCache } from './flow-cache.ts';
 import type { FlowLog } from './flow-log.ts';
+import { ChangeLog, type RuleChange } from './rule-changes.ts';
 import { denseKey, type Ukey } from './ukey.ts';
 import { XlateScratch, type XlateSource } from './xlate/context.ts';
 import { applyEffects, type Effect } from './xlate/effect.ts';
@@ -76,6 +77,7 @@ export class Revalidator {
   private maxFlowsSeen = 0;
   private settings = DEFAULT_REVALIDATOR;
   private readonly deps: RevalidatorDeps;
+  private readonly log = new ChangeLog();
   private readonly flow = new Uint32Array(FLOW_WORDS);
   private readonly scratch = new XlateScratch();
   private running: Promise<void> | null = null;
@@ -129,9 +131,10 @@ export class Revalidator {
     return this.maxFlowsSeen;
   }
 
-  /** Something that translation reads has changed: every megaflow must be looked at again, soon. */
-  changed(): void {
-    this.generation++;
+  /** Something that translation reads has changed, or only `rules`: megaflows must be looked at again, soon. */
+  changed(rules?: readonly RuleChange[]): void {
+    if (rules === undefined) this.log.note(this.generation++, null);
+    else for (let i = 0; i < rules.length; i++) this.log.note(this.generation++, rules[i]);
     if (this.soon !== null || this.isClosed) return;
     // Passes for changes take at most about half of the main thread.
     const delayMs = Math.max(CHANGE_DELAY_MS, Math.min(this.dumpDurationMs, 1000));
@@ -240,6 +243,10 @@ export class Revalidator {
   }
 
   private visit(ukey: Ukey, now: number, idleMs: number, remove: boolean): void {
+    if (ukey.generation !== this.generation) {
+      const { generation, effects, match } = ukey;
+      if (!this.log.concerns(generation, effects, match)) ukey.generation = this.generation;
+    }
     const isFresh = ukey.generation === this.generation;
     const hasTraffic = this.pushStats(ukey, now, isFresh);
     if (remove || now - Math.max(ukey.usedMs, ukey.createdMs) > idleMs) {

@@ -73,8 +73,8 @@ export class Switch implements XlateSource {
       log: this.log,
       meters: meterHostOf(deps.datapath),
       count: deps.count,
-      changed: (what) => {
-        if (what === 'tables') this.revalidator.changed();
+      changed: (what, rules) => {
+        if (what === 'tables') this.revalidator.changed(rules);
         else this.configurationChanged();
       },
       macGone: (from, mac, vlan) => {

@@ -7,11 +7,17 @@ import type { Rule } from '../../flowtable/rule.ts';
 import type { Bridge } from '../bridge.ts';
 import type { Origin } from '../events.ts';
 import type { FlowRemovedReason } from '../model.ts';
+import type { RuleChange } from '../rule-changes.ts';
+
+/** Rules that one change names one by one. */
+const MOST_RULES = 16;
 
 export class Change {
   readonly bridge: Bridge;
   readonly origin: Origin;
   private readonly undo: (() => void)[] = [];
+  /** Rules that came or went; null when there are many, or when something else changed, too. */
+  private rules: RuleChange[] | null = [];
   private readonly events: (() => void)[] = [];
 
   constructor(bridge: Bridge, origin: Origin) {
@@ -22,6 +28,7 @@ export class Change {
   /** Registers how to undo what was just done. */
   onRevert(undo: () => void): void {
     this.undo.push(undo);
+    this.rules = null;
   }
   /** Registers what is to happen when the change has become final. */
   onCommit(event: () => void): void {
@@ -30,11 +37,18 @@ export class Change {
 
   commit(): void {
     for (const event of this.events) event();
-    if (this.undo.length > 0) this.bridge.tablesChanged();
+    if (this.undo.length > 0) this.bridge.tablesChanged(this.rules ?? undefined);
   }
 
   revert(): void {
     for (const undo of this.undo.reverse()) undo();
+  }
+
+  private changes(rule: Rule, undo: () => void): void {
+    this.undo.push(undo);
+    const table = this.bridge.tables[rule.tableId];
+    if (this.rules?.length === MOST_RULES) this.rules = null;
+    else this.rules?.push({ table, match: rule.match });
   }
 
   /** Puts a rule into its table, in place of one of the same match and priority, which it may succeed. */
@@ -44,7 +58,7 @@ export class Change {
     const old = table.insert(rule);
     bridge.ruleIn(rule);
     if (old !== null) bridge.ruleOut(old);
-    this.onRevert(() => {
+    this.changes(rule, () => {
       if (old !== null) table.insert(old);
       else table.remove(rule);
       bridge.ruleOut(rule);
@@ -69,7 +83,7 @@ export class Change {
     const table = bridge.tables[rule.tableId];
     if (!table.remove(rule)) return;
     bridge.ruleOut(rule);
-    this.onRevert(() => {
+    this.changes(rule, () => {
       table.insert(rule);
       bridge.ruleIn(rule);
     });

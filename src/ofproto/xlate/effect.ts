@@ -33,7 +33,15 @@ export type Effect =
   /** A rule decided about the traffic. */
   | { readonly kind: 'creditRule'; readonly rule: Rule }
   /** A table was looked at, and had a rule or not. */
-  | { readonly kind: 'creditTable'; readonly table: FlowTable; readonly matched: boolean }
+  | {
+      readonly kind: 'creditTable';
+      readonly table: FlowTable;
+      readonly matched: boolean;
+      /** The OpenFlow port that the packet seemed to come from. */
+      readonly inPort: number;
+      /** The packet had the headers that it came with. */
+      readonly pristine: boolean;
+    }
   /** A group was used, or one of its buckets. */
   | { readonly kind: 'creditGroup'; readonly group: Group; readonly bucket: GroupBucket | null }
   /** TCP FIN or RST shortens the timeouts of a rule. */

@@ -1,7 +1,7 @@
 /** One table lookup and the actions of the rule found: the step that resubmits, gotos and patch ports repeat. */
 import type { ActionOf } from '../../flowtable/action.ts';
 import type { Rule } from '../../flowtable/rule.ts';
-import { ETH_TYPE_PROTO, FRAG_ANY, OF_IN_PORT, TP } from '../../packet/key.ts';
+import { DP_WORDS, ETH_TYPE_PROTO, FRAG_ANY, OF_IN_PORT, RECIRC_ID, TP } from '../../packet/key.ts';
 import { OFPPC_NO_PACKET_IN } from '../port-flags.ts';
 import { TABLE_COUNT } from '../tables/flow-table.ts';
 import { runApart } from './clone.ts';
@@ -106,12 +106,19 @@ function lookup(ctx: XlateContext, mayPacketIn: boolean, honorMiss: boolean): Ru
     ports = flow[TP];
     flow[TP] = 0;
   }
+  const pristine = !hidesPorts && isPristine(ctx);
   let rule: Rule | null = null;
   let missed = ctx.tableId >= TABLE_COUNT;
   for (; ctx.tableId < TABLE_COUNT; ctx.tableId++) {
     const table = bridge.tables[ctx.tableId];
     rule = table.lookup(flow, ctx.mask);
-    ctx.effects.push({ kind: 'creditTable', table, matched: rule !== null });
+    ctx.effects.push({
+      kind: 'creditTable',
+      table,
+      matched: rule !== null,
+      inPort: flow[OF_IN_PORT],
+      pristine,
+    });
     if (rule !== null) break;
     missed = true;
     if (!honorMiss || table.miss !== 'continue') break;
@@ -127,6 +134,13 @@ function lookup(ctx: XlateContext, mayPacketIn: boolean, honorMiss: boolean): Ru
   noteDrop(ctx, 'No match.', 2);
   ctx.drop('drop_action_of_pipeline');
   return null;
+}
+
+/** True while the packet has the headers that it came with; what comes back from a recirculation has others. */
+function isPristine({ flow, arrived }: XlateContext): boolean {
+  if (arrived[RECIRC_ID] !== 0) return false;
+  for (let w = 0; w < DP_WORDS; w++) if (flow[w] !== arrived[w]) return false;
+  return true;
 }
 
 /** A table whose answer is to drop the frame. */

@@ -13,7 +13,7 @@ import { randomAction } from './actions.ts';
 import type { Chance } from './chance.ts';
 import { randomMatch } from './matches.ts';
 
-const mod = (
+export const mod = (
   table: number,
   priority: number,
   match: Match,
