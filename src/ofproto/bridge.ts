@@ -103,6 +103,8 @@ const MISS_ACTION: Action = {
 export interface BridgeHost {
   readonly log: Logger;
   readonly meters: MeterHost;
+  /** VLAN tags that are looked at: 1 or 2. */
+  vlanLimit(): number;
   /**
    * Called after each change that may alter how frames are forwarded; with `tables` when ports and settings are what
    * they were, and then with `rules` when nothing but these changed.
@@ -169,6 +171,11 @@ export class Bridge {
       clock.now(),
     );
     this.addStandaloneRule();
+  }
+
+  /** VLAN tags that flows can look at; what is behind them is payload. */
+  get vlanLimit(): number {
+    return this.host.vlanLimit();
   }
 
   configure(settings: Partial<BridgeSettings>): void {

@@ -72,6 +72,7 @@ export class Switch implements XlateSource {
     this.bridgeHost = {
       log: this.log,
       meters: meterHostOf(deps.datapath),
+      vlanLimit: () => this.vlanLimit,
       count: deps.count,
       changed: (what, rules) => {
         if (what === 'tables') this.revalidator.changed(rules);

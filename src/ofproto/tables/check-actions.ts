@@ -124,7 +124,8 @@ function checkOne(
     case 'stripVlan': {
       const missing = known !== null && !known.hasVlan;
       // Behind the tag there may be another, unless the match says what there is.
-      if (known !== null && known.ethType !== 0) known.hasVlan = false;
+      const isLast = bridge.vlanLimit < 2 || known?.ethType !== 0;
+      if (known !== null && isLast) known.hasVlan = false;
       return inconsistent(missing);
     }
     case 'pushVlan':
