@@ -42,6 +42,28 @@ const possible = (flow: Uint32Array, word: number): number => {
 };
 
 describe('translation through tables', () => {
+  test('a label that becomes all zeros is not taken for none, whatever is below', async () => {
+    const lab = new Lab();
+    const bridge = lab.bridge('br0');
+    for (let p = 1; p <= 2; p++) await lab.port(bridge, `p${p}`, p);
+    bridge.flushFlows();
+    const clear = [
+      { kind: 'setMplsLabel', label: 0 },
+      { kind: 'setMplsTtl', ttl: 0 },
+      { kind: 'output', port: ofPort(2), maxBytes: 0 },
+    ] as const;
+    applyFlowMod(bridge, mod(0, 1, matchOf(new Uint32Array(1), new Uint32Array(1), 0), clear));
+    const flow = new Uint32Array(K.FLOW_WORDS);
+    flow[K.IN_PORT] = 1;
+    flow[K.ETH_TYPE_PROTO] = 0x88470000;
+    flow.set([0x10001, 0x11040, 0x10140], K.MPLS_LSE);
+    const { program, mask } = translate(lab.switch, flow);
+    const deeper = flow.slice();
+    deeper[K.MPLS_LSE + 2] &= ~(0x100 & ~mask[K.MPLS_LSE + 2]);
+    expect(translate(lab.switch, deeper).program).toEqual(program);
+    lab.switch.close();
+  });
+
   const amount = MINUTES > 0 ? `${MINUTES} minutes of` : String(PAIRS);
   test(`bits outside the mask do not change the program, in ${amount} pairs of tables and packets`, async () => {
     const lab = new Lab();

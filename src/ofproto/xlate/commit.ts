@@ -145,9 +145,21 @@ function setFields(ctx: XlateContext, fields: readonly Bits[]): void {
   }
 }
 
+/** True when all entries but the outermost are the same. */
+const sameBelow = (flow: Uint32Array, base: Uint32Array): boolean =>
+  flow[K.MPLS_LSE + 1] === base[K.MPLS_LSE + 1] && flow[K.MPLS_LSE + 2] === base[K.MPLS_LSE + 2];
+
 /** Entries are compared from the bottom of the stack, as far as they are equal they stay. */
 function commitMpls(ctx: XlateContext): void {
   const { flow, base, program, mask } = ctx;
+  if (isMpls(base) && isMpls(flow) && sameBelow(flow, base)) {
+    // Nothing pushed, nothing popped: how many there are, which takes bits of them to know, does not matter.
+    if (flow[K.MPLS_LSE] === base[K.MPLS_LSE]) return;
+    mask[K.MPLS_LSE] = ALL;
+    program.set(K.MPLS_LSE, flow[K.MPLS_LSE], ALL);
+    base[K.MPLS_LSE] = flow[K.MPLS_LSE];
+    return;
+  }
   let inBase = lseCount(base, null);
   const inFlow = lseCount(flow, null);
   let common = 0;
