@@ -1,7 +1,7 @@
 /** Modifications as one transaction: opened, filled and committed as an atomic, ordered bundle (OpenFlow 1.4.1, 7.3.9). */
 import type { Message } from '../../ofproto/codec/messages.ts';
 import type { WireContext } from '../../ofproto/codec/reader.ts';
-import { OF14 } from '../../ofproto/codec/versions.ts';
+import { OF13 } from '../../ofproto/codec/versions.ts';
 import type { Shell } from './command.ts';
 import { optionsFor } from './dump.ts';
 import { messageText } from './message-text.ts';
@@ -23,7 +23,7 @@ export async function executeBundle(
   session: Session,
   messages: readonly Bundled[],
 ): Promise<undefined> {
-  if (session.version < OF14) fail("bundles need OpenFlow 1.4 or later ('-O OpenFlow14')");
+  if (session.version < OF13) fail("bundles need OpenFlow 1.4 or later ('-O OpenFlow14')");
   const sent = new Map<number, Uint8Array>();
   const control = async (type: 'openRequest' | 'commitRequest'): Promise<readonly Received[]> => {
     const xid = session.nextXid();

@@ -12,18 +12,22 @@ import { flowCommands } from './flow-commands.ts';
 import { groupCommands } from './group-commands.ts';
 import { meterCommands } from './meter-commands.ts';
 import { monitorCommands } from './monitor-commands.ts';
-import { NO_NAMES, portNames } from './names.ts';
+import { NO_NAMES, namesOf } from './names.ts';
 import { fail, OfctlError } from './ofctl-error.ts';
 import { type OfctlOptions, parseOfctlOptions } from './options.ts';
 import { packetCommands } from './packet-commands.ts';
+import { queryCommands } from './query-commands.ts';
 import { Session } from './session.ts';
 import { switchCommands } from './switch-commands.ts';
+import { tableCommands } from './table-commands.ts';
 import { resolveTarget } from './target.ts';
 
 const NAME = 'ts-ofctl';
 
 const COMMANDS: CommandTable = {
   ...switchCommands,
+  ...tableCommands,
+  ...queryCommands,
   ...flowCommands,
   ...diffCommands,
   ...packetCommands,
@@ -64,6 +68,10 @@ function linesOf(world: World, file: string): readonly string[] {
   }
 }
 
+/** Whether a text speaks of a table by a name: only then is it asked for what tables are called, which takes a while. */
+const namesTables = (text: string): boolean =>
+  /(?:table[=:]|resubmit\([^,)]*,)\s*"?[A-Za-z_]/.test(text);
+
 function shellOf(world: World, options: OfctlOptions, sessions: Session[]): Shell {
   const kept = async (opening: Promise<Session>): Promise<Session> => {
     const session = await opening;
@@ -83,10 +91,10 @@ function shellOf(world: World, options: OfctlOptions, sessions: Session[]): Shel
       const versions = options.versionsGiven ? options.versions : OF_VERSIONS;
       return kept(Session.open(resolveTarget(name, options.runDir, 'snoop'), versions));
     },
-    namesToAccept: async (session) =>
-      options.names === false ? NO_NAMES : await portNames(session),
+    namesToAccept: async (session, texts = []) =>
+      options.names === false ? NO_NAMES : await namesOf(session, texts.some(namesTables)),
     namesToShow: async (session) =>
-      (options.names ?? world.isTerminal) ? await portNames(session) : NO_NAMES,
+      (options.names ?? world.isTerminal) ? await namesOf(session, true) : NO_NAMES,
     readLines: (file) => linesOf(world, file),
   };
 }

@@ -12,8 +12,8 @@ export interface Shell {
   /** A connection that is closed when the command is done. `version`: what is spoken unless the user says -O. */
   readonly open: (target: string, version?: OfVersion) => Promise<Session>;
   readonly snoop: (target: string) => Promise<Session>;
-  /** Names that arguments may use. */
-  readonly namesToAccept: (session: Session) => Promise<PortNames>;
+  /** Names that arguments may use; those of tables only where `texts` use some. */
+  readonly namesToAccept: (session: Session, texts?: readonly string[]) => Promise<PortNames>;
   /** Names to print. */
   readonly namesToShow: (session: Session) => Promise<PortNames>;
   /** Lines of a file, `-` for standard input. Throws OfctlError. */

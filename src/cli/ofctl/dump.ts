@@ -9,6 +9,7 @@ import type { Received, Session } from './session.ts';
 export const optionsFor = (session: Session, names: FlowTextOptions) => ({
   names: {
     ...(names.portName === undefined ? {} : { portName: names.portName }),
+    ...(names.tableName === undefined ? {} : { tableName: names.tableName }),
     ...(session.context.tunMetadata === undefined
       ? {}
       : { tunMetadata: session.context.tunMetadata }),
@@ -40,6 +41,16 @@ export async function ask(
     if (decoded.ok && decoded.message.kind !== 'error') return decoded.message;
     return refused(shell, session, part);
   });
+}
+
+/** The same for a request that may need several messages. */
+export async function askParts(
+  shell: Shell,
+  session: Session,
+  request: Message & { readonly entries: readonly unknown[] },
+): Promise<void> {
+  const [first] = await session.requestParts(request);
+  if (!first.decoded.ok || first.decoded.message.kind === 'error') refused(shell, session, first);
 }
 
 /** Sends modifications one after the other, each done before the next; ends at the first that is refused. */

@@ -42,6 +42,7 @@ export function flowOf(
   const { version, tunMetadata } = session.context;
   const lookup = {
     portByName: names.portByName,
+    tableByName: names.tableByName,
     ...(tunMetadata === undefined ? {} : { tunMetadata }),
   };
   const got = parseFlow(text, command, version, lookup);
@@ -137,7 +138,7 @@ export async function prepare(
   texts: readonly string[],
 ): Promise<PortNames> {
   if (texts.some((text) => text.includes('tun_metadata'))) await learnTunnelOptions(session);
-  return shell.namesToAccept(session);
+  return shell.namesToAccept(session, texts);
 }
 
 const strictly = (command: FlowModCommand, { strict }: OfctlOptions): FlowModCommand => {

@@ -34,8 +34,17 @@ import {
 import { hexdump } from './hexdump.ts';
 import { messageName } from './message-names.ts';
 import { packetInText, packetOutText, updateText } from './packet-text.ts';
-import { portModText, portStatsText, portText, queueStatsText } from './port-text.ts';
-import { tableStatsText } from './table-text.ts';
+import {
+  anyPort,
+  portModText,
+  portStatsText,
+  portText,
+  queueDescText,
+  queueStatsText,
+  queueText,
+} from './port-text.ts';
+import { groupFeaturesText, tableFeaturesText } from './table-features-text.ts';
+import { tableDescText, tableModText, tableStatsText } from './table-text.ts';
 
 export interface MessageTextOptions {
   readonly names: FlowTextOptions;
@@ -189,6 +198,23 @@ const BODIES: Bodies = {
     `\nmax_meter:${m.maxMeters} max_bands:${m.maxBands} max_color:${m.maxColor}\n` +
     `band_types:${(m.bandTypes & 2) !== 0 ? ' drop' : ''}${(m.bandTypes & 4) !== 0 ? ' dscp_remark' : ''}\n` +
     `capabilities:${['kbps', 'pktps', 'burst', 'stats'].map((name, bit) => ((m.capabilities >> bit) & 1 ? ` ${name}` : '')).join('')}\n`,
+  tableFeaturesReply: (m, { version }) => `\n${tableFeaturesText(m.entries, version)}`,
+  tableFeaturesRequest: (m, { version }) => `\n${tableFeaturesText(m.entries, version)}`,
+  tableDescReply: (m) => `\n${m.entries.map(tableDescText).join('\n')}`,
+  tableMod: (m, { version }) => ` ${tableModText(m.table, version)}\n`,
+  groupFeaturesReply: (m, { version }) => groupFeaturesText(m, version),
+  descReply: (m) =>
+    `\nManufacturer: ${m.manufacturer}\nHardware: ${m.hardware}\nSoftware: ${m.software}\n` +
+    `Serial Num: ${m.serial}\nDP Description: ${m.datapath}\n`,
+  queueConfigRequest: (m, { names }) => ` port=${anyPort(m.port, names)}\n`,
+  queueConfigReply: (m, { names }) =>
+    ` port=${anyPort(m.port, names)}\n${m.queues.map(queueText).join('')}`,
+  queueDescRequest: (m, { names }) =>
+    ` port=${anyPort(m.port, names)}${m.queue === null ? '' : ` queue=${m.queue}`}\n`,
+  queueDescReply: (m, { names }) => queueDescText(m.entries, names),
+  ipfixBridgeRequest: () => '\n',
+  ipfixFlowRequest: () => '\n',
+  ctFlushZone: (m) => ` zone_id=${m.zone}\n`,
   tableStatsReply: (m, { version }) => tableStatsText(m.entries, version),
   packetIn: packetInText,
   packetOut: (m, { names }) => packetOutText(m.packetOut, names),

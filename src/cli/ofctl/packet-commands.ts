@@ -36,9 +36,9 @@ function readPacketOut(text: string, names: PortNames): PacketOut {
     else if (key === 'packet') data = frameOf(value ?? '');
     else if (!addMatchWord(match, key, value, names)) fault(`unknown keyword ${key}`);
   }
-  if (at === null) return fault('must specify an action');
   match.setWord(OF_IN_PORT, inPort, 0xffffffff);
-  const actions = parseActions(text.slice(at.index + at[0].length), names);
+  // Without actions the packet is dropped.
+  const actions = at === null ? [] : parseActions(text.slice(at.index + at[0].length), names);
   return {
     bufferId: NO_BUFFER,
     match: match.build(),

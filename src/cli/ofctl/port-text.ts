@@ -1,6 +1,8 @@
 /** Ports and their queues: descriptions and counters. */
+
+import type { OfPort } from '../../flowtable/of-port.ts';
 import type { PortStats } from '../../ofproto/codec/port-messages.ts';
-import type { QueueStats } from '../../ofproto/codec/queue-messages.ts';
+import type { QueueDescription, QueueStats } from '../../ofproto/codec/queue-messages.ts';
 import type { PortDescription, PortMod } from '../../ofproto/model.ts';
 import { formatPort, macText, type NameOptions } from '../../ofproto/text/field-text.ts';
 import { count, hex, seconds } from './flow-text.ts';
@@ -124,3 +126,27 @@ export const queueStatsText = (stats: QueueStats, names: NameOptions): string =>
   `pkts=${count(stats.txPackets)}, errors=${count(stats.txErrors)}, duration=${
     stats.durationMs === null ? '?' : `${seconds(stats.durationMs)}s`
   }\n`;
+
+export const anyPort = (port: OfPort | null, names: NameOptions): string =>
+  port === null ? 'ANY' : formatPort(port, names);
+
+/** Of 1000; null for none. */
+const rateText = (name: string, rate: number | null): string =>
+  rate === null ? '' : ` ${name}:${(rate / 10).toFixed(1)}%`;
+
+export const queueText = (queue: {
+  readonly queue: number;
+  readonly minRate: number | null;
+  readonly maxRate: number | null;
+}): string =>
+  `queue ${queue.queue}:${rateText('min_rate', queue.minRate)}${rateText('max_rate', queue.maxRate)}\n`;
+
+/** Queues port by port. */
+export function queueDescText(queues: readonly QueueDescription[], names: NameOptions): string {
+  let text = ' ';
+  for (const [i, one] of queues.entries()) {
+    if (one.port !== queues[i - 1]?.port) text += `port=${formatPort(one.port, names)}\n`;
+    text += queueText(one);
+  }
+  return text;
+}

@@ -11,6 +11,7 @@ import {
   type DecodedMessage,
   decodeMessage,
   encodeMessage,
+  encodeParts,
   type Message,
 } from '../../ofproto/codec/messages.ts';
 import type { WireContext } from '../../ofproto/codec/reader.ts';
@@ -157,8 +158,20 @@ export class Session {
   }
 
   /** All parts of the reply to a request, or the error that came instead. */
-  async request(message: Message): Promise<readonly Received[]> {
-    const xid = this.send(message);
+  request(message: Message): Promise<readonly Received[]> {
+    return this.replyTo(this.send(message));
+  }
+
+  /** The same for a request that may need several messages. */
+  requestParts(
+    message: Message & { readonly entries: readonly unknown[] },
+  ): Promise<readonly Received[]> {
+    const xid = this.nextXid();
+    for (const part of encodeParts(message, this.context, xid)) this.socket.write(part);
+    return this.replyTo(xid);
+  }
+
+  private async replyTo(xid: number): Promise<readonly Received[]> {
     const parts: Received[] = [];
     for (;;) {
       const one = (await this.next()) ?? this.lost();

@@ -1,4 +1,4 @@
-/** The switch, its ports, queues and tables: show, dump-ports, dump-ports-desc, dump-tables, queue-stats, mod-port, get-frags, set-frags. */
+/** The switch, its ports and queues: show, dump-ports, dump-ports-desc, queue-stats, mod-port, get-frags, set-frags. */
 import { OF13 } from '../../ofproto/codec/versions.ts';
 import type { Command, CommandTable } from './command.ts';
 import { ask, dump, modify, number } from './dump.ts';
@@ -44,16 +44,6 @@ const dumpPortsDesc: Command = {
     const names = text === undefined ? NO_NAMES : await shell.namesToAccept(session);
     const port = text === undefined || text === 'ANY' ? null : namedPort(text, names, target);
     await dump(shell, session, { kind: 'portDescRequest', port });
-    return undefined;
-  },
-};
-
-const dumpTables: Command = {
-  least: 1,
-  most: 1,
-  usage: 'SWITCH',
-  async run(shell, [target]) {
-    await dump(shell, await shell.open(target), { kind: 'tableStatsRequest' });
     return undefined;
   },
 };
@@ -166,7 +156,7 @@ const setFrags: Command = {
     const now = await configOf(shell, session);
     if (now.fragments === wanted) return undefined;
     return fail(
-      `${target}: setting fragment handling mode failed (this switch does not support ${mode})`,
+      `${target}: setting fragment handling mode failed (this switch probably doesn't support mode "${mode}")`,
     );
   },
 };
@@ -175,7 +165,6 @@ export const switchCommands: CommandTable = {
   show,
   'dump-ports': dumpPorts,
   'dump-ports-desc': dumpPortsDesc,
-  'dump-tables': dumpTables,
   'queue-stats': queueStats,
   'mod-port': modPort,
   'get-frags': getFrags,

@@ -1,5 +1,5 @@
-/** Statistics of tables. Runs of tables that say the same are told once. */
-import type { TableStats } from '../../ofproto/codec/table-messages.ts';
+/** Statistics and settings of tables. Runs of tables that say the same are told once. */
+import type { TableSettings, TableStats } from '../../ofproto/codec/table-messages.ts';
 import type { OfVersion } from '../../ofproto/codec/versions.ts';
 
 const ALWAYS_SHOWN = 1;
@@ -24,7 +24,7 @@ export function tableStatsText(tables: readonly TableStats[], version: OfVersion
     const previous: TableStats | undefined = tables[i - 1];
     let end = i;
     while (
-      i > ALWAYS_SHOWN &&
+      i > (version < 4 ? ALWAYS_SHOWN : 0) &&
       end < tables.length &&
       same(tables[end], previous as TableStats, abilities)
     )
@@ -42,4 +42,38 @@ export function tableStatsText(tables: readonly TableStats[], version: OfVersion
     if (abilities(table) !== '') text += repeats ? '    (same features)\n' : abilities(table);
   }
   return text;
+}
+
+const EVICTION_FLAGS = [
+  [1, 'OTHER'],
+  [2, 'IMPORTANCE'],
+  [4, 'LIFETIME'],
+] as const;
+
+const vacancyText = ({ vacancyEvents, vacancy }: TableSettings): string => {
+  if (!vacancyEvents) return 'vacancy=off';
+  const { down = 0, up = 0, current = 0 } = vacancy ?? {};
+  return `vacancy=on vacancy_down=${down}% vacancy_up=${up}% vacancy=${current}%`;
+};
+
+export function tableDescText(table: TableSettings): string {
+  const flags = table.evictionFlags ?? 0;
+  const names = EVICTION_FLAGS.filter(([bit]) => (flags & bit) !== 0).map(([, name]) => name);
+  return (
+    `  table ${table.tableId}:\n   eviction=${table.eviction ? 'on' : 'off'} ` +
+    `eviction_flags=${names.join('|')}\n   ${vacancyText(table)}\n`
+  );
+}
+
+export function tableModText(table: TableSettings, version: OfVersion): string {
+  const id = table.tableId === 255 ? 'ALL_TABLES' : String(table.tableId);
+  const head = `table_id=${id}`;
+  if (version < 4) return `${head}, flow_miss_config=${table.miss}`;
+  if (version === 4) return head;
+  const { vacancy } = table;
+  const levels =
+    !table.vacancyEvents || vacancy === null
+      ? ''
+      : ` vacancy:down=${vacancy.down}%, vacancy:up=${vacancy.up}%`;
+  return `${head}, eviction=${table.eviction ? 'on' : 'off'}, vacancy=${table.vacancyEvents ? 'on' : 'off'}${levels}`;
 }

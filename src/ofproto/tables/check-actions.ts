@@ -187,6 +187,12 @@ function checkOne(
       );
     case 'push':
       return subfield(action.src, known, isStrict, false);
+    case 'ct':
+      return inconsistent(!isIp);
+    case 'finTimeout':
+      return inconsistent(!isIp || known?.proto !== 6);
+    case 'deleteField':
+      return action.field.name.startsWith('tun_metadata') ? null : fail('OFPBAC_BAD_ARGUMENT');
     case 'checkPktLarger':
       // What the destination needs is not asked, as in the original.
       return subfield(action.dst, null, isStrict, true);

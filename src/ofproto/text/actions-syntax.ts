@@ -25,6 +25,7 @@ const CONTROLLER = ofPort(0xfffd);
 const OFPP_NORMAL = 0xfffa;
 const OFPP_IN_PORT = 0xfff8;
 const WHOLE = 0xffff;
+const ALL_TABLES = 255;
 const U64 = 0xffff_ffff_ffff_ffffn;
 const DEFAULT_PRIORITY = 32768;
 
@@ -59,7 +60,9 @@ function output(w: Word, names: NameLookup): Action {
   }
   const port = portOf(text, names);
   if (port !== null) return outputTo(port);
-  if (!text.includes('[')) fault(`${text}: output to unknown port`);
+  if (!text.includes('[') && fieldByAnyName(text) === undefined) {
+    fault(`${text}: output to unknown port`);
+  }
   return { kind: 'outputReg', src: parseSubfield(text), maxBytes: WHOLE };
 }
 
@@ -88,10 +91,14 @@ function resubmit(w: Word, names: NameLookup): Action {
   const [port = '', table = '', ct = ''] = splitArguments(need(w));
   if (ct !== '' && ct !== 'ct') fault(`${ct}: unknown parameter`);
   const from = port === '' ? null : knownPort(port, names);
+  const number = table === '' ? ALL_TABLES : tableOf(table, names);
+  if ((from === null || from === OFPP_IN_PORT) && number === ALL_TABLES) {
+    fault('at least one "in_port" or "table" must be specified on resubmit');
+  }
   return {
     kind: 'resubmit',
     port: from === OFPP_IN_PORT ? null : from,
-    table: table === '' ? null : tableOf(table, names),
+    table: number === ALL_TABLES ? null : number,
     withCt: ct === 'ct',
   };
 }
@@ -226,8 +233,12 @@ function nat(text: string | null): NatAction {
 
 const ALGS: Readonly<Record<string, number>> = { ftp: 21, tftp: 69 };
 
+const CT_WORDS = ['commit', 'force', 'table', 'zone', 'nat', 'exec', 'alg'];
+
 function ct(w: Word, names: NameLookup): Action {
   const list = words(w.value ?? '');
+  const bad = list.find(({ key }) => !CT_WORDS.includes(key));
+  if (bad !== undefined) fault(`invalid argument to "ct" action: \`${bad.key}'`);
   const valueIn = (key: string): string | undefined =>
     list.find((one) => one.key === key)?.value ?? undefined;
   const says = (key: string): boolean => list.some((one) => one.key === key);
@@ -416,6 +427,11 @@ const setTunnel: Reader = (w) => ({
 
 const finTimeout: Reader = (w) => {
   const args = options(w.value);
+  for (const key of args.keys()) {
+    if (key !== 'idle_timeout' && key !== 'hard_timeout') {
+      fault(`invalid key '${key}' in 'fin_timeout' argument`);
+    }
+  }
   return {
     kind: 'finTimeout',
     idleSeconds: smallNumber(args.get('idle_timeout') ?? '0', 'idle_timeout'),

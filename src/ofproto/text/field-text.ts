@@ -28,9 +28,9 @@ export const TCP_FLAG_NAMES = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg', 'ece', 
 export const CT_STATE_NAMES = ['new', 'est', 'rel', 'rpl', 'inv', 'trk', 'snat', 'dnat'];
 export const TUNNEL_FLAG_NAMES = ['oam'];
 
-/** A name that could be taken for something else stands in quotes. */
+/** A name that is not a letter followed by letters and digits stands in quotes (ovs-ofctl(8), --names). */
 const quoted = (name: string): string =>
-  /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name) ? name : JSON.stringify(name);
+  /^[A-Za-z][A-Za-z0-9]*$/.test(name) ? name : JSON.stringify(name);
 
 export function formatPort(port: OfPort, names: NameOptions = {}): string {
   const reserved = RESERVED_PORTS[port];

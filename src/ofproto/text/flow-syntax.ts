@@ -3,6 +3,7 @@
  * into a FlowMod whose command the caller chooses; what it does not say has the command's default.
  */
 
+import type { Action } from '../../flowtable/action.ts';
 import { MatchFields } from '../codec/match-fields.ts';
 import type { WireContext } from '../codec/reader.ts';
 import type { OfVersion } from '../codec/versions.ts';
@@ -94,6 +95,33 @@ function setting(flow: Draft, { key, value }: Word, names: Names): boolean {
   }
 }
 
+/** Instructions in the order of OpenFlow 1.1 and later; all other actions are applied in front of them. */
+const INSTRUCTIONS = [
+  ['clearActions', 'clear_actions'],
+  ['writeActions', 'write_actions'],
+  ['writeMetadata', 'write_metadata'],
+  ['gotoTable', 'goto_table'],
+] as const;
+
+function checkInstructions(actions: readonly Action[]): void {
+  const why = 'for OpenFlow 1.1+ compatibility';
+  let last = -1;
+  for (const { kind } of actions) {
+    // A meter goes first or, since 1.5, anywhere.
+    if (kind === 'meter') continue;
+    const rank = INSTRUCTIONS.findIndex(([one]) => one === kind);
+    if (rank >= 0 && rank === last) {
+      fault(`duplicate ${INSTRUCTIONS[rank][1]} instruction not allowed, ${why}`);
+    }
+    if (rank < last) {
+      const name = rank < 0 ? 'apply_actions' : INSTRUCTIONS[rank][1];
+      const before = INSTRUCTIONS[last][1];
+      fault(`invalid instruction ordering: ${name} must appear before ${before}, ${why}`);
+    }
+    last = rank;
+  }
+}
+
 const DEFAULTS = {
   tableId: 0,
   priority: DEFAULT_PRIORITY,
@@ -136,6 +164,8 @@ function readFlow(
   flow.match = match.build();
   if (tail !== null) flow.actions = parseActions(tail, names);
   else if (!deletes) fault('must specify an action');
+  checkInstructions(flow.actions);
+  if (command === 'add' && flow.cookieMask !== 0n) fault('flow additions cannot use a cookie mask');
   if (flow.outGroup === OFPG_ANY) flow.outGroup = null;
   return flow;
 }

@@ -25,6 +25,7 @@ const SHORTHANDS: Readonly<Record<string, readonly [type: number, proto?: number
   ip: [0x0800],
   ipv4: [0x0800],
   ipv6: [0x86dd],
+  ip6: [0x86dd],
   icmp: [0x0800, 1],
   icmp6: [0x86dd, 58],
   tcp: [0x0800, 6],

@@ -94,8 +94,9 @@ export function hasField(ctx: XlateContext, field: Field): boolean {
     case 'nd advert': {
       if (ethTypeOf(flow) !== IPV6 || consultProtocol(ctx) !== 58) return false;
       ctx.mask[TP] = 0xffffffff;
-      const type = flow[TP] >>> 16;
-      if ((flow[TP] & 0xffff) !== 0) return false;
+      // Types and codes have eight bits, which is all that megaflows match of them.
+      const type = (flow[TP] >>> 16) & 0xff;
+      if ((flow[TP] & 0xff) !== 0) return false;
       if (field.prerequisite === 'nd solicit') return type === 135;
       if (field.prerequisite === 'nd advert') return type === 136;
       return type === 135 || type === 136;
