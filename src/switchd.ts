@@ -19,8 +19,9 @@ import {
 import { PortAllocator } from './config/port-allocator.ts';
 import { parseOsRelease } from './config/report-ops.ts';
 import { TlsSource } from './config/tls-source.ts';
+import { SharedTunnelPorts, type TunnelPortsDeps, tunnelSpec } from './config/tunnel-ports.ts';
 import type { WantedSettings } from './config/wanted.ts';
-import type { Datapath } from './datapath/datapath.ts';
+import type { Datapath, PortSpec } from './datapath/datapath.ts';
 import { DATAPATH_EVENTS, DROP_REASONS } from './datapath/drop-reason.ts';
 import { InlineDatapath } from './datapath/inline-datapath.ts';
 import { WorkerDatapath } from './datapath/worker-datapath.ts';
@@ -94,22 +95,31 @@ export async function startSwitch(
   const random32 = randomWords(seed);
 
   // Datapaths, made when the first bridge needs them.
+  const sourcePorts = { first: 32_768, last: 61_000 };
   const datapaths: Datapath[] = [];
   const fabrics: Fabric[] = [];
   let settings: WantedSettings | null = null;
-  const makeFabric = (datapath: Datapath, gate: Fabric['gate'], byName: boolean): Fabric => {
+  const makeFabric = (
+    datapath: Datapath,
+    gate: Fabric['gate'],
+    byName: boolean,
+    specOf: TunnelPortsDeps['specOf'],
+  ): Fabric => {
+    const portNumbers = new PortAllocator(byName);
+    const over = new Switch({
+      datapath,
+      clock,
+      logs: vlog,
+      random32,
+      yieldTurn,
+      count: (event) => coverage.counter(event).add(),
+    });
     const fabric: Fabric = {
       datapath,
       gate,
-      portNumbers: new PortAllocator(byName),
-      switch: new Switch({
-        datapath,
-        clock,
-        logs: vlog,
-        random32,
-        yieldTurn,
-        count: (event) => coverage.counter(event).add(),
-      }),
+      portNumbers,
+      switch: over,
+      tunnelPorts: new SharedTunnelPorts({ datapath, switch: over, portNumbers, specOf }),
     };
     if (settings !== null) fabric.switch.configure(settings);
     // One thread forwards: there is nothing to balance, and scripts for Open vSwitch look for this line.
@@ -129,11 +139,11 @@ export async function startSwitch(
       if (clock.stopped) datapath.holdClock(clock.now());
       else datapath.runClock(clock.now());
     });
-    return makeFabric(datapath, NO_GATE, false);
+    return makeFabric(datapath, NO_GATE, false, (config) => tunnelSpec(config, sourcePorts));
   });
   const inMemory = once(() => {
     const datapath = new InlineDatapath(clock);
-    return makeFabric(datapath, datapath, true);
+    return makeFabric(datapath, datapath, true, () => DUMMY_TUNNEL);
   });
   for (const name of [...DROP_REASONS, ...DATAPATH_EVENTS]) {
     coverage.counterFrom(name, () => datapaths.reduce((sum, dp) => sum + dp.counter(name), 0));
@@ -176,7 +186,7 @@ export async function startSwitch(
         describe: (bytes) => messageText(bytes, { names: {}, context: { version: OF10 } }),
         statusChanged: () => configurator.schedule(),
       }),
-    open: (want, { gate }) => openNetdev(want, { links, dummies }, gate),
+    open: (want, { gate }) => openNetdev(want, { links, dummies, egress: () => ({}) }, gate),
     log: vlog.module('bridge'),
     deviceLog: vlog.module('netdev'),
   });
@@ -278,6 +288,9 @@ export async function startSwitch(
     },
   };
 }
+
+/** Tunnels of a dummy datapath end in memory. */
+const DUMMY_TUNNEL: PortSpec = { kind: 'dummy', mtu: 65_535 };
 
 /** A real datapath has no dummy ports to exchange frames with. */
 const NO_GATE: Fabric['gate'] = {

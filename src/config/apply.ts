@@ -9,6 +9,7 @@ import type { Datapath, PortNo } from '../datapath/datapath.ts';
 import { NO_POLICING, type PolicingConfig } from '../datapath/policer.ts';
 import { OFPP_LOCAL, type OfPort } from '../flowtable/of-port.ts';
 import type { Bridge, DatapathType } from '../ofproto/bridge.ts';
+import type { BridgePort } from '../ofproto/bridge-port.ts';
 import type { BundleSettings } from '../ofproto/bundle.ts';
 import type { OpenflowBridge, OpenflowSettings } from '../ofproto/openflow/openflow-bridge.ts';
 import type { Switch } from '../ofproto/switch.ts';
@@ -16,7 +17,7 @@ import { DEFAULT_TABLE, TABLE_COUNT } from '../ofproto/tables/flow-table.ts';
 import type { Logger } from '../util/logger.ts';
 import { addressFromUuid, datapathIdText, localAddress } from './local-address.ts';
 import type { FrameGate } from './netdev/dummy-netdev.ts';
-import type { Netdev } from './netdev/netdev.ts';
+import { type Netdev, NetdevError } from './netdev/netdev.ts';
 import { portLink } from './openflow-settings.ts';
 import {
   bridgeIdentity,
@@ -27,6 +28,7 @@ import {
 } from './plan.ts';
 import type { PortAllocator } from './port-allocator.ts';
 import type { RunningDevice } from './report-ops.ts';
+import type { SharedTunnelPorts } from './tunnel-ports.ts';
 import type { WantedBridge, WantedInterface, WantedPort } from './wanted.ts';
 
 /** A datapath with the switch over it: one for real devices, one for dummies. */
@@ -36,6 +38,8 @@ export interface Fabric {
   readonly portNumbers: PortAllocator;
   /** Where dummy devices exchange frames. */
   readonly gate: FrameGate;
+  /** Datapath ports of tunnels. */
+  readonly tunnelPorts: SharedTunnelPorts;
 }
 
 export interface ApplyDeps {
@@ -175,7 +179,7 @@ export class Applier {
     if (forget) formerNumbers.delete(name);
     else formerNumbers.set(name, entry.ofPort);
     const { portNo, netdev } = entry;
-    const closing = this.release(fabric, portNo, netdev, forget).then(() => {
+    const closing = this.release(fabric, name, portNo, netdev, forget).then(() => {
       if (this.closing.get(name) === closing) this.closing.delete(name);
     });
     this.closing.set(name, closing);
@@ -184,12 +188,14 @@ export class Applier {
 
   private async release(
     fabric: Fabric,
+    name: string,
     portNo: PortNo | null,
     netdev: Netdev,
     remove: boolean,
   ): Promise<void> {
     try {
-      if (portNo !== null) {
+      if (netdev.tunnel !== undefined) await fabric.tunnelPorts.release(name, netdev.tunnel);
+      else if (portNo !== null) {
         await fabric.datapath.removePort(portNo);
         fabric.portNumbers.release(portNo);
       }
@@ -241,6 +247,12 @@ export class Applier {
     try {
       await this.closing.get(want.name);
       netdev = await this.deps.open(want, fabric);
+      for (const warning of netdev.warnings ?? []) this.deps.deviceLog.warn(warning);
+      if (netdev.tunnel !== undefined) {
+        const shared = await fabric.tunnelPorts.acquire(want.name, netdev.tunnel);
+        this.failures.delete(want.name);
+        return { netdev, portNo: shared };
+      }
       if (netdev.spec !== null) {
         portNo = fabric.portNumbers.allocate(want.name);
         await fabric.datapath.addPort(portNo, want.name, netdev.spec);
@@ -274,11 +286,15 @@ export class Applier {
     const status = netdev.status();
     let ofPort: OfPort;
     try {
+      if (netdev.tunnel !== undefined && portNo !== null) {
+        refuseSame(fabric.switch.sameTunnel(netdev.tunnel, portNo), want.name);
+      }
       ofPort = bridge.addPort({
         name: want.name,
         type: netdev.typeText,
         portNo,
         requestedOfPort: requested,
+        tunnel: netdev.tunnel ?? null,
         patchPeer: want.type === 'patch' ? (want.options.peer ?? null) : null,
         hwAddr: status.mac ?? 0n,
         link: portLink(status),
@@ -288,7 +304,7 @@ export class Applier {
       });
     } catch (failure) {
       this.fail(want, (failure as Error).message);
-      void this.release(fabric, portNo, netdev, true);
+      void this.release(fabric, want.name, portNo, netdev, true);
       return;
     }
     formerNumbers.delete(want.name);
@@ -408,7 +424,12 @@ export class Applier {
         this.change(running, () => netdev.setMtu(mtu));
       }
       const now = running.status.mtu;
-      if (running.portNo !== null && now !== null && now !== running.datapathMtu) {
+      if (
+        running.netdev.spec !== null &&
+        running.portNo !== null &&
+        now !== null &&
+        now !== running.datapathMtu
+      ) {
         running.datapathMtu = now;
         entry.fabric.datapath.setPortMtu(running.portNo, now);
       }
@@ -443,10 +464,19 @@ function settlePolicing({ datapath }: Fabric, running: InterfaceEntry): void {
     burstPackets: (burstKpkts || DEFAULT_BURST_KPKTS) * 1000,
   };
   const policing = rateKbps > 0 || rateKpps > 0 ? wanted : NO_POLICING;
-  if (running.portNo === null || JSON.stringify(policing) === JSON.stringify(running.policing))
-    return;
+  if (running.netdev.spec === null || running.portNo === null) return;
+  if (JSON.stringify(policing) === JSON.stringify(running.policing)) return;
   running.policing = policing;
   datapath.setPolicing(running.portNo, policing);
+}
+
+/** Two tunnels that the same packets belong to cannot be told apart. */
+function refuseSame(other: BridgePort | null, name: string): void {
+  if (other === null) return;
+  throw new NetdevError(
+    `could not add network device ${name} to ofproto (File exists): port ${other.name} of bridge ` +
+      `${other.bridge.name} has the same type, addresses and key; give each its own options:key=N`,
+  );
 }
 
 /** A device that leads out of the switch: its MTU binds the internal ports. */

@@ -10,6 +10,7 @@ import type { FlowTableSettings } from '../ofproto/tables/flow-table.ts';
 import type { PriorityTags, VlanMode } from '../ofproto/vlan.ts';
 import type { Database, ReplicaChange } from '../ovsdb/replica.ts';
 import type { Row, TableName } from '../ovsdb/schema.ts';
+import { isTunnelType, TUNNEL_TYPES } from '../tunnels/tunnel-types.ts';
 import {
   boolean,
   clamp,
@@ -50,7 +51,13 @@ const MAX_OFPORT = 0xfeff;
 const TPID_8021Q = 0x8100;
 const TPID_8021AD = 0x88a8;
 /** Names in the database only: no device carries them. */
-const NAME_ONLY_TYPES = new Set(['patch', 'dummy', 'dummy-internal', 'dummy-pmd']);
+const NAME_ONLY_TYPES: ReadonlySet<string> = new Set([
+  ...['patch', 'dummy', 'dummy-internal', 'dummy-pmd'],
+  ...Object.keys(TUNNEL_TYPES),
+]);
+const TUNNELS_THAT_MOVE = Object.entries(TUNNEL_TYPES).flatMap(([type, { isReal }]) =>
+  isReal ? [type] : [],
+);
 
 /** The wanted state of everything. */
 export function desired(db: Database, abilities: Abilities): WantedState {
@@ -342,7 +349,7 @@ class Reader {
     const options = stringMap(row.options);
     const declared = isLocal ? 'internal' : row.type;
     const error =
-      this.typeError(declared) ??
+      this.typeError(declared, datapathType) ??
       nameError(row.name, declared) ??
       this.claim(row.name, bridge, isLocal);
     const type = this.deviceType(declared, datapathType);
@@ -429,8 +436,12 @@ class Reader {
     return null;
   }
 
-  private typeError(type: string): string | null {
+  private typeError(type: string, datapathType: string): string | null {
     if (type === '' || this.abilities.interfaceTypes.includes(type)) return null;
+    if (isTunnelType(type)) {
+      if (datapathType === 'dummy') return null;
+      return `type "${type}" is not supported: tunnels are ${TUNNELS_THAT_MOVE.join(', ')}`;
+    }
     if (type.startsWith('dpdk') || type === 'afxdp' || type === 'afxdp-nonpmd') {
       return `type "${type}" is not supported: this switch drives devices through the kernel, use type system`;
     }

@@ -82,7 +82,7 @@ function statisticsOf(
   running: InterfaceEntry,
   links: ReadonlyMap<number, LinkStats>,
 ): Counters {
-  if (running.portNo === null) {
+  if (running.portNo === null || running.netdev.spec === null) {
     const port = bridge.port(running.ofPort);
     return port === null ? {} : patchStatistics(port.stats);
   }

@@ -202,8 +202,10 @@ export class DatapathCore {
       } else if (batch.length[p] > MAX_FRAME_BYTES) {
         this.shared.counters[OVERSIZED]++;
         batch.flow[p] = FLOW_SKIP;
-      } else if (extract(this.region, batch, p)) batch.flow[p] = FLOW_MISS;
-      else {
+      } else if (extract(this.region, batch, p)) {
+        batch.flow[p] = FLOW_MISS;
+        port.describe?.(batch, p);
+      } else {
         this.shared.counters[INVALID_PACKET]++;
         this.shared.ports[this.shared.portBase(port.portNo) + RX_ERRORS]++;
         batch.flow[p] = FLOW_SKIP;

@@ -26,6 +26,23 @@ export type PortSpec =
   | { kind: 'packet-plain'; fd: number; mtu: number }
   /** TAP file descriptor with IFF_VNET_HDR, non-blocking. `vnetHeaderBytes` is 10 or 12. */
   | { kind: 'tap'; fd: number; vnetHeaderBytes: number; mtu: number }
+  /**
+   * Tunnels of a kind, over sockets that the datapath opens (they need no grace period). `families`: 4 and 6, the second one
+   * as far as the machine has it. `udpPort` is 0 for GRE. `sequence`: GRE with sequence numbers.
+   */
+  | {
+      kind: 'tunnel';
+      encapsulation: 'vxlan' | 'gre' | 'geneve';
+      families: (4 | 6)[];
+      udpPort: number;
+      gbp: boolean;
+      sequence: boolean;
+      firstSourcePort: number;
+      lastSourcePort: number;
+      /** Frames too long for their path are answered as a router would (too-big.ts). */
+      answersTooBig: boolean;
+      mtu: number;
+    }
   /** In memory: `injectFrame` puts frames in, `onTransmit` sees frames out. */
   | { kind: 'dummy'; mtu: number };
 

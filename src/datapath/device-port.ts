@@ -2,6 +2,8 @@
 import type { Port } from './port.ts';
 
 export interface DevicePort extends Port {
+  /** Further descriptors to wait on. */
+  readonly moreFds?: readonly number[];
   /** True when a frame waits, as far as that can be told without a system call. */
   hasFrame(): boolean;
   /** epoll reported an error. Clears it; false when the device is gone and polling would only spin. */

@@ -41,6 +41,16 @@ export const DROP_REASONS = [
   'drop_no_mac_learned_output',
   'drop_port_receive_disabled',
   'drop_rx_policed',
+  // Outer headers.
+  'drop_tunnel_truncated',
+  'drop_tunnel_bad_flags',
+  'drop_tunnel_bad_version',
+  'drop_tunnel_bad_checksum',
+  'drop_tunnel_bad_option',
+  'drop_tunnel_protocol',
+  // Outer packets.
+  'drop_tunnel_mtu_exceeded',
+  'drop_tunnel_no_route',
 ] as const;
 
 export type DropReason = (typeof DROP_REASONS)[number];
@@ -55,6 +65,8 @@ export const DATAPATH_EVENTS = [
   'offload_segments_made',
   'upcall_lost',
   'vlan_restored',
+  'tunnel_inner_checksum_completed',
+  'tunnel_too_big_replies',
 ] as const;
 
 export type DatapathEvent = (typeof DATAPATH_EVENTS)[number];

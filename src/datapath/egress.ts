@@ -83,7 +83,8 @@ export class Egress {
     if (batch.gsoType[p] !== GSO_NONE) {
       // The kernel's metadata has no words for labels or I-TAGs in front of IP.
       const type = batch.keys[p * DP_WORDS + ETH_TYPE_PROTO] >>> 16;
-      if (!port.takesOffload || (type !== ETH_TYPE_IPV4 && type !== ETH_TYPE_IPV6)) {
+      const isIp = type === ETH_TYPE_IPV4 || type === ETH_TYPE_IPV6;
+      if (!(port.takesOffload || port.cutsSegments) || !isIp) {
         this.segment(batch, p, port);
         return;
       }
@@ -199,15 +200,22 @@ export class Egress {
     return bytes;
   }
 
-  private outSlot(batch: Batch, p: number, start: number, length: number): number {
+  private outSlot(batch: Batch, p: number, port: Port, start: number, length: number): number {
     const out = this.out;
     if (out.count === BATCH_FRAMES) out.clear();
-    return out.append(batch.inPort[p], start, length, 0);
+    const q = out.append(batch.inPort[p], start, length, 0);
+    // A tunnel's port reads where to from the key.
+    if (port.cutsSegments) {
+      const from = p * DP_WORDS;
+      const to = q * DP_WORDS;
+      for (let i = 0; i < DP_WORDS; i++) out.keys[to + i] = batch.keys[from + i];
+    }
+    return q;
   }
 
   /** A cut frame has no use for offload metadata, which speaks of bytes that are gone. */
   private truncated(batch: Batch, p: number, port: Port, limit: number): void {
-    const q = this.outSlot(batch, p, batch.start[p], limit);
+    const q = this.outSlot(batch, p, port, batch.start[p], limit);
     if (limit > port.mtu + ETH_HEADER_BYTES + this.tagBytes(batch.start[p], limit)) {
       this.tooLong(port);
       return;
@@ -242,7 +250,7 @@ export class Egress {
         at = this.segments.take(segmenter.segmentBytes);
       }
       const bytes = segmenter.write(i, at);
-      port.send(this.out, this.outSlot(batch, p, at, bytes));
+      port.send(this.out, this.outSlot(batch, p, port, at, bytes));
     }
     this.shared.counters[SEGMENTED]++;
     this.shared.counters[SEGMENTS] += count;

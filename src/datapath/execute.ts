@@ -21,6 +21,7 @@ import {
 } from '../packet/push-pop.ts';
 import { remarkDscp, rewritesBytes, setWord } from '../packet/rewrite.ts';
 import type { Region } from '../sys/region.ts';
+import { clearTunnel } from '../tunnels/tunnel-words.ts';
 import type { Batch } from './batch.ts';
 import { SHARED_ALIAS, SHARED_QUEUED } from './batch.ts';
 import { UpcallReason } from './datapath.ts';
@@ -195,6 +196,9 @@ export class Executor {
             this.shared.counters[NO_MEMORY]++;
             return;
           }
+          break;
+        case Op.SET_TUNNEL:
+          setTunnel(batch, p, program, at + 1, at + words);
           break;
         case Op.METER:
           if (!this.meter(batch, p, program[at + 1])) return;
@@ -380,6 +384,14 @@ export class Executor {
     if (this.recirculated !== recirculated) batch.shared[p] |= SHARED_ALIAS;
     for (let i = 0; i < DP_WORDS; i++) batch.keys[base + i] = this.savedKeys[key + i];
   }
+}
+
+/** The pairs of word and value in program[from, end) become the tunnel of frame p. */
+function setTunnel(batch: Batch, p: number, program: Int32Array, from: number, end: number): void {
+  const base = p * DP_WORDS;
+  clearTunnel(batch.keys, base);
+  for (let at = from; at + 1 < end; at += 2) batch.keys[base + program[at]] = program[at + 1];
+  batch.keyDirty[p] |= DIRTY_COLD;
 }
 
 /** True for the words of a key that are metadata: a recirculated frame keeps them, its headers are read again. */

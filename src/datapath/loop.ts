@@ -64,11 +64,13 @@ export class Loop {
   /** Starts taking frames from the port. Throws SystemError. */
   addPort(port: DevicePort): void {
     this.epoll.add(port.fd, port.portNo);
+    for (const fd of port.moreFds ?? []) this.epoll.add(fd, port.portNo);
     this.ports[port.portNo] = port;
   }
 
   removePort(port: DevicePort): void {
     this.epoll.remove(port.fd);
+    for (const fd of port.moreFds ?? []) this.epoll.remove(fd);
     this.ports[port.portNo] = undefined;
     this.deactivate(port);
     const at = this.undrained.indexOf(port);

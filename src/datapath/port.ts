@@ -15,6 +15,11 @@ export interface Port {
   /** True when send() takes frames with a partial checksum or GSO size; else they are repaired before. */
   readonly takesOffload: boolean;
 
+  /** send() cuts super-frames itself, and completes their checksums. */
+  readonly cutsSegments?: boolean;
+  /** Writes what frame p's headers do not say into its key; called once for each received frame, after extraction. */
+  describe?(batch: Batch, p: number): void;
+
   /** Appends frames until none is waiting or the batch is full. Returns how many. Counts rx itself. */
   receive(batch: Batch): number;
   /**

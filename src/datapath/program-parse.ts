@@ -203,6 +203,11 @@ class ProgramParser {
       if (value !== undefined) builder.set(PBB_ISID, value, 0xffffff);
       return value !== undefined;
     }
+    if (inside.startsWith('tunnel(')) {
+      const tunnel = parseFlow(inside);
+      if (tunnel.ok) builder.setTunnel(tunnel.key);
+      return tunnel.ok;
+    }
     // A tag to be changed has no type in front of it.
     const isTag = inside.startsWith('vlan(');
     const flow = parseFlow(isTag ? `eth_type(0x8100),${inside}` : inside);

@@ -4,6 +4,7 @@
  * SET names key words; neighbouring ones are gathered into one set(...) per header, as the original has it.
  */
 import { hex } from '../packet/flow-fields-text.ts';
+import { tunnelText } from '../packet/flow-metadata-text.ts';
 import { formatFlowParts, vlanFields } from '../packet/flow-text.ts';
 import {
   DP_WORDS,
@@ -113,6 +114,12 @@ function steps(
         key.copyWithin(MPLS_LSE, MPLS_LSE + 1, MPLS_LSE + 3);
         key[ETH_TYPE_PROTO] = a << 16;
         break;
+      case Op.SET_TUNNEL: {
+        const tunnel = new Uint32Array(DP_WORDS);
+        for (let i = at + 1; i + 1 < at + words; i += 2) tunnel[program[i]] = program[i + 1];
+        parts.push(`set(${tunnelText(tunnel)})`);
+        break;
+      }
       case Op.METER:
         parts.push(`meter(${a >>> 0})`);
         break;

@@ -8,6 +8,9 @@
  * The one generic rewrite is SET: it names a word of the flow key (packet/key.ts), so that matching and
  * rewriting a field share its place.
  */
+import { DP_WORDS, TUN_ID } from '../packet/key.ts';
+import { isNsh, TUNNEL_STRIDE } from '../tunnels/tunnel-words.ts';
+
 export const Op = {
   /** [port] */
   OUTPUT: 1,
@@ -46,6 +49,8 @@ export const Op = {
   COPY_TTL_OUT: 18,
   /** TTL of the outermost MPLS entry to the header behind it (MPLS or IP) */
   COPY_TTL_IN: 19,
+  /** [word, value, ...]: the whole tunnel that an OUTPUT to a tunnel port encapsulates for; words not named are 0 */
+  SET_TUNNEL: 20,
 } as const;
 
 /**
@@ -168,6 +173,18 @@ export class ProgramBuilder {
   }
   copyTtlIn(): void {
     this.put(Op.COPY_TTL_IN);
+  }
+  /** Takes the tunnel words of a flow key. */
+  setTunnel(flow: ArrayLike<number>): void {
+    const place = this.n;
+    this.put(Op.SET_TUNNEL);
+    this.room(2 * TUNNEL_STRIDE);
+    for (let word = TUN_ID; word < DP_WORDS; word++) {
+      if (flow[word] === 0 || isNsh(word)) continue;
+      this.words[this.n++] = word;
+      this.words[this.n++] = flow[word];
+    }
+    this.end(place);
   }
 
   /**

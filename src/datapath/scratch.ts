@@ -25,6 +25,11 @@ export class Scratch {
     return at;
   }
 
+  /** Gives the memory back for good. */
+  free(region: Region): void {
+    region.free(this.from);
+  }
+
   reset(): void {
     this.next = this.from;
   }

@@ -35,6 +35,7 @@ import { COOKIE_WORDS } from './program.ts';
 import { RingReader, RingWriter } from './ring.ts';
 import { Shared } from './shared.ts';
 import { TapPort } from './tap-port.ts';
+import { TunnelPort } from './tunnel-port.ts';
 import { UpcallQuota } from './upcall-quota.ts';
 import { warmUp } from './warm-up.ts';
 
@@ -263,7 +264,9 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
         ? new PacketPort(portNo, name, spec, region, buffers, shared)
         : spec.kind === 'packet-plain'
           ? new PacketPlainPort(portNo, name, spec, region, buffers, shared)
-          : new TapPort(portNo, name, spec, region, buffers, shared);
+          : spec.kind === 'tunnel'
+            ? new TunnelPort(portNo, name, spec, region, shared)
+            : new TapPort(portNo, name, spec, region, buffers, shared);
     try {
       loop.addPort(device);
     } catch (failure) {

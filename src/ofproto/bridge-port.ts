@@ -1,9 +1,11 @@
 /**
  * A port of a bridge: an interface under its OpenFlow number. Real ports have a datapath number as well;
- * patch ports have a peer, exist only in translation, and count what translation sends through them.
+ * patch ports have a peer and exist only in translation, tunnel ports share a datapath port with others of their
+ * kind: these two count what translation sends through them.
  */
 import type { PortNo } from '../datapath/datapath.ts';
 import type { OfPort } from '../flowtable/of-port.ts';
+import type { TunnelConfig } from '../tunnels/tunnel-config.ts';
 import type { Bridge } from './bridge.ts';
 import type { Bundle } from './bundle.ts';
 
@@ -33,14 +35,12 @@ export const NO_LINK: PortLink = {
   maxSpeedKbps: 0,
 };
 
-export interface BridgePort {
+interface AnyBridgePort {
   readonly bridge: Bridge;
   readonly name: string;
   /** Interface type: system, internal, tap, patch, dummy, ... Shown by dpif/show. */
   readonly type: string;
   readonly ofPort: OfPort;
-  /** Null for a patch port. */
-  readonly portNo: PortNo | null;
   /** Name of the other end, for a patch port. */
   readonly patchPeer: string | null;
   bundle: Bundle | null;
@@ -52,6 +52,20 @@ export interface BridgePort {
   /** 48 bits. */
   hwAddr: bigint;
   link: PortLink;
-  /** Only patch ports count here; the datapath counts for real ones. */
+  /** Only patch and tunnel ports count here; the datapath counts for those that it has. */
   readonly stats: PatchStats;
 }
+
+/** A port that shares its datapath port with all tunnels of its kind. */
+export interface TunnelBridgePort extends AnyBridgePort {
+  readonly portNo: PortNo;
+  readonly tunnel: TunnelConfig;
+}
+
+interface PlainBridgePort extends AnyBridgePort {
+  /** Null for a patch port. */
+  readonly portNo: PortNo | null;
+  readonly tunnel: null;
+}
+
+export type BridgePort = TunnelBridgePort | PlainBridgePort;

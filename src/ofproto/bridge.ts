@@ -8,6 +8,7 @@ import { MATCH_ALL } from '../flowtable/match.ts';
 import { OFPP_LOCAL, type OfPort } from '../flowtable/of-port.ts';
 import { Rule } from '../flowtable/rule.ts';
 import { TlvTable } from '../packet/tlv-table.ts';
+import type { TunnelConfig } from '../tunnels/tunnel-config.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import { type BridgePort, NO_LINK, type PortLink } from './bridge-port.ts';
@@ -71,6 +72,8 @@ export interface PortSettings {
   readonly portNo: PortNo | null;
   readonly requestedOfPort?: number | null;
   readonly patchPeer?: string | null;
+  /** For a tunnel port, whose portNo is the one that its kind shares. */
+  readonly tunnel?: TunnelConfig | null;
   /** 48 bits. */
   readonly hwAddr?: bigint;
   readonly link?: PortLink;
@@ -364,12 +367,15 @@ export class Bridge {
         : this.numbers.allocate(settings.requestedOfPort ?? null);
     if (number === null)
       throw new RangeError(`no OpenFlow port number left in bridge ${this.name}`);
+    const { portNo } = settings;
+    const tunnel = settings.tunnel ?? null;
+    const kind = tunnel !== null && portNo !== null ? { portNo, tunnel } : { portNo, tunnel: null };
     const port: BridgePort = {
+      ...kind,
       bridge: this,
       name: settings.name,
       type: settings.type,
       ofPort: number,
-      portNo: settings.portNo,
       patchPeer: settings.patchPeer ?? null,
       bundle: null,
       isUp: settings.isUp ?? true,

@@ -7,6 +7,8 @@
  */
 import type { Datapath } from '../datapath/datapath.ts';
 import { IN_PORT } from '../packet/key.ts';
+import type { TunnelConfig } from '../tunnels/tunnel-config.ts';
+import type { TunnelType } from '../tunnels/tunnel-types.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Logger, LogSource } from '../util/logger.ts';
 import { rateLimited } from '../util/rate-limit.ts';
@@ -20,6 +22,7 @@ import { type FrozenState, RecircTable } from './recirc-table.ts';
 import { DEFAULT_REVALIDATOR, Revalidator, type RevalidatorSettings } from './revalidate.ts';
 import { formatPacketFlow } from './text/trace-text.ts';
 import { traceReport } from './trace-report.ts';
+import { TunnelPorts } from './tunnel-ports.ts';
 import { UpcallHandler } from './upcall.ts';
 import type { XlateSource } from './xlate/context.ts';
 
@@ -43,6 +46,16 @@ export interface SwitchSettings extends RevalidatorSettings {
 /** vlan-limit: one tag is told apart unless the database says more (ovs-vswitchd.conf.db(5)). */
 export const DEFAULT_SWITCH: SwitchSettings = { ...DEFAULT_REVALIDATOR, vlanLimit: 1 };
 
+/** A datapath port that tunnels share. */
+export interface TunnelDatapathPort {
+  readonly name: string;
+  readonly type: TunnelType;
+  /** UDP port; 0 without one. */
+  readonly dstPort: number;
+  /** Tunnels that use it. */
+  users: number;
+}
+
 const MAX_VLANS = 2;
 const AGING_PERIOD_MS = 1000;
 
@@ -61,7 +74,11 @@ export class Switch implements XlateSource {
   /** Real ports by datapath number, and patch ports by name; rebuilt when stale. */
   private byNumber = new Map<number, BridgePort>();
   private patches = new Map<string, BridgePort>();
+  private tunnels = new TunnelPorts();
   private isIndexStale = false;
+  nativeTunnels = true;
+  /** The datapath ports that tunnels share, by number. */
+  readonly tunnelPorts = new Map<number, TunnelDatapathPort>();
 
   constructor(deps: SwitchDeps) {
     this.datapath = deps.datapath;
@@ -163,6 +180,12 @@ export class Switch implements XlateSource {
     this.revalidator.changed();
   }
 
+  /** Off, tunnels of a dummy datapath leave by their shared port instead of being built here. */
+  setNativeTunnels(on: boolean): void {
+    this.nativeTunnels = on;
+    this.configurationChanged();
+  }
+
   freeze(state: FrozenState): number {
     return this.recirc.intern(state, this.clock.now());
   }
@@ -180,7 +203,7 @@ export class Switch implements XlateSource {
   /** How a frame came to exceed a limit is told whole, but seldom. */
   private logTrace(log: Logger, flow: Uint32Array): void {
     if (!log.enabled('warn')) return;
-    const inPort = this.portByNo(flow[IN_PORT]);
+    const inPort = this.portOf(flow);
     if (inPort === null) return;
     const { bridge } = inPort;
     const subject = { bridge, inPort, flow, hasFrame: false, names: false, actions: null };
@@ -201,9 +224,27 @@ export class Switch implements XlateSource {
     return this.revalidator.revalidateAll();
   }
 
-  portByNo(portNo: number): BridgePort | null {
+  portOf(key: Uint32Array): BridgePort | null {
     if (this.isIndexStale) this.reindex();
-    return this.byNumber.get(portNo) ?? null;
+    const portNo = key[IN_PORT];
+    return this.byNumber.get(portNo) ?? this.tunnels.receive(key);
+  }
+
+  isTunnelIn(portNo: number): boolean {
+    if (this.isIndexStale) this.reindex();
+    return this.tunnels.isBacking(portNo);
+  }
+
+  /** The tunnel port that takes the frames that one of this configuration would take; null when none does. */
+  sameTunnel(config: TunnelConfig, portNo: number): BridgePort | null {
+    if (this.isIndexStale) this.reindex();
+    return this.tunnels.same(config, portNo);
+  }
+
+  /** What a datapath port is called in dumps: tunnels of a kind share one, which is no port of a bridge. */
+  portName(portNo: number): string | undefined {
+    if (this.isIndexStale) this.reindex();
+    return this.tunnelPorts.get(portNo)?.name ?? this.byNumber.get(portNo)?.name;
   }
 
   /** Patch ports belong together when each names the other. */
@@ -217,9 +258,11 @@ export class Switch implements XlateSource {
     this.isIndexStale = false;
     this.byNumber = new Map();
     this.patches = new Map();
+    this.tunnels = new TunnelPorts();
     for (const bridge of this.bridgeMap.values()) {
       for (const port of bridge.ports()) {
-        if (port.portNo !== null) this.byNumber.set(port.portNo, port);
+        if (port.tunnel !== null) this.tunnels.add(port, port.tunnel, port.portNo);
+        else if (port.portNo !== null) this.byNumber.set(port.portNo, port);
         else if (port.patchPeer !== null) this.patches.set(port.name, port);
       }
     }

@@ -66,7 +66,7 @@ export function traceReport(
   const final = scratch.flow;
   const isUnchanged = flow.every((word, i) => word === final[i]);
   const programNames = subject.names
-    ? { portName: (portNo: number) => source.portByNo(portNo)?.name }
+    ? { portName: (portNo: number) => source.portName(portNo) }
     : {};
   let text = `Flow: ${formatPacketFlow(flow, names)}\n`;
   text += formatTrace(trace.roots, names);

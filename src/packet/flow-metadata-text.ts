@@ -105,6 +105,13 @@ function ctTuple(parts: string[], text: FlowText): void {
   f.appendTo(parts, isIpv6 ? 'ct_tuple6' : 'ct_tuple4');
 }
 
+/** `tunnel(...)` of a key, whole. */
+export function tunnelText(key: ArrayLike<number>): string {
+  const parts: string[] = [];
+  tunnel(parts, { key, mask: FULL, verbose: false });
+  return parts[0] ?? 'tunnel()';
+}
+
 /** Fields that are 0 in the frame and not consulted are left out, as the original's netlink form has no attribute for them. */
 function tunnel(parts: string[], text: FlowText): void {
   const { key, mask, verbose } = text;

@@ -27,6 +27,8 @@ export const ioctl = libc.func('int ioctl(int, uint64_t, uintptr_t)');
 export const socket = libc.func('int socket(int, int, int)');
 /** int bind(int sockfd, const struct sockaddr *addr, socklen_t addrlen) — bind(2) */
 export const bind = libc.func('int bind(int, uintptr_t, uint32_t)');
+/** int connect(int sockfd, const struct sockaddr *addr, socklen_t addrlen) — connect(2) */
+export const connect = libc.func('int connect(int, uintptr_t, uint32_t)');
 /** int setsockopt(int sockfd, int level, int optname, const void optval[.optlen], socklen_t optlen) — getsockopt(2) */
 export const setsockopt = libc.func('int setsockopt(int, int, int, uintptr_t, uint32_t)');
 /** int getsockopt(int sockfd, int level, int optname, void optval[], socklen_t *optlen) — getsockopt(2) */

@@ -15,9 +15,6 @@ const FLAG_K = 0x2000;
 const FLAG_S = 0x1000;
 const VERSION = 0x0007;
 
-/** The longest header. */
-export const GRE_BYTES = 16;
-
 /** Bytes that encodeGre() will write. */
 export function greBytes(words: Uint32Array, base: number, hasSequence: boolean): number {
   const flags = words[base + TUN_FLAGS] >>> 16;

@@ -1,11 +1,11 @@
 /**
  * The words of a flow key that say how a frame was, or is to be, encapsulated: TUN_ID up to the end of what a datapath
- * matches (packet/key.ts), without NSH, which lies among them but is a header of the frame.
+ * matches (packet/key.ts), without NSH, which lies among them but is a header of the frame. Geneve options are in their raw form.
  *
  * Codecs read and write them as `words[base + TUN_...]`. A store of TUNNEL_STRIDE words a frame serves as well as a whole
  * key: its base is `p * TUNNEL_STRIDE - TUN_ID`.
  */
-import { DP_WORDS, NSH, TUN_ID, TUN_METADATA, TUN_METADATA_PRESENT } from '../packet/key.ts';
+import { DP_WORDS, NSH, TUN_ID, TUN_OPTIONS, TUN_OPTIONS_LENGTH } from '../packet/key.ts';
 
 /** Bits of TUN_FLAGS >>> 16. */
 export const TunnelFlag = { OAM: 1, DF: 2, CSUM: 4, KEY: 8 } as const;
@@ -20,20 +20,19 @@ export const TunnelRefusal = {
   BAD_VERSION: -3,
   BAD_CHECKSUM: -4,
   BAD_OPTION: -5,
-  CRITICAL_OPTION: -6,
-  PROTOCOL: -7,
+  PROTOCOL: -6,
 } as const;
+
+/** True for a word of NSH, which lies among those of the tunnel. */
+export const isNsh = (word: number): boolean => word >= NSH && word < TUN_OPTIONS_LENGTH;
 
 /** Makes a frame one that came through no tunnel. */
 export function clearTunnel(words: Uint32Array, base: number): void {
   for (let i = TUN_ID; i < NSH; i++) words[base + i] = 0;
   // Options are cleared only where some were: they are three quarters of the words.
-  if (words[base + TUN_METADATA_PRESENT] === 0 && words[base + TUN_METADATA_PRESENT + 1] === 0) {
-    return;
-  }
-  words[base + TUN_METADATA_PRESENT] = 0;
-  words[base + TUN_METADATA_PRESENT + 1] = 0;
-  for (let i = TUN_METADATA; i < DP_WORDS; i++) words[base + i] = 0;
+  if (words[base + TUN_OPTIONS_LENGTH] === 0) return;
+  words[base + TUN_OPTIONS_LENGTH] = 0;
+  for (let i = TUN_OPTIONS; i < DP_WORDS; i++) words[base + i] = 0;
 }
 
 /** Copies what one frame has to another. */
@@ -44,10 +43,9 @@ export function copyTunnel(
   toBase: number,
 ): void {
   for (let i = TUN_ID; i < NSH; i++) to[toBase + i] = from[fromBase + i];
-  const high = from[fromBase + TUN_METADATA_PRESENT];
-  const low = from[fromBase + TUN_METADATA_PRESENT + 1];
-  to[toBase + TUN_METADATA_PRESENT] = high;
-  to[toBase + TUN_METADATA_PRESENT + 1] = low;
-  if (high === 0 && low === 0) return;
-  for (let i = TUN_METADATA; i < DP_WORDS; i++) to[toBase + i] = from[fromBase + i];
+  const before = to[toBase + TUN_OPTIONS_LENGTH];
+  const length = from[fromBase + TUN_OPTIONS_LENGTH];
+  to[toBase + TUN_OPTIONS_LENGTH] = length;
+  if (length === 0 && before === 0) return;
+  for (let i = TUN_OPTIONS; i < DP_WORDS; i++) to[toBase + i] = from[fromBase + i];
 }

@@ -5,7 +5,6 @@
 import { TUN_FLAGS, TUN_GBP, TUN_ID } from '../packet/key.ts';
 import { TunnelFlag, TunnelRefusal } from './tunnel-words.ts';
 
-export const VXLAN_PORT = 4789;
 export const VXLAN_BYTES = 8;
 
 const FLAG_I = 0x08;

@@ -4,6 +4,7 @@
 
 import type { Links } from '../../sys/links.ts';
 import { describeMissingDevice } from '../../sys/netns-hint.ts';
+import { TUNNEL_TYPES } from '../../tunnels/tunnel-types.ts';
 import { addressFromUuid } from '../local-address.ts';
 import type { WantedInterface } from '../wanted.ts';
 import type { DummyNetdevs, FrameGate } from './dummy-netdev.ts';
@@ -11,11 +12,13 @@ import { type Netdev, NetdevError } from './netdev.ts';
 import { openPatch } from './patch-netdev.ts';
 import { openSystem } from './system-netdev.ts';
 import { openTapNetdev } from './tap-netdev.ts';
+import { type EgressStatus, openTunnel } from './tunnel-netdev.ts';
 
 export interface NetdevDeps {
   /** Null where nothing real is ever opened (--enable-dummy=override). */
   readonly links: Links;
   readonly dummies: DummyNetdevs;
+  readonly egress: EgressStatus;
 }
 
 type Opener = (want: WantedInterface, deps: NetdevDeps, gate: FrameGate) => Promise<Netdev>;
@@ -28,6 +31,8 @@ const openTap: Opener = (want, { links }) => openTapNetdev(want, links, ownAddre
 
 const openDummy: Opener = (want, { dummies }, gate) => dummies.open(want, want.type, gate);
 
+const openTunnelNetdev: Opener = (want, { egress }) => openTunnel(want, ownAddress(want), egress);
+
 const OPENERS: Readonly<Record<string, Opener>> = {
   system: (want, { links }) =>
     openSystem(want, links, async (name) =>
@@ -39,10 +44,14 @@ const OPENERS: Readonly<Record<string, Opener>> = {
   dummy: openDummy,
   'dummy-internal': openDummy,
   'dummy-pmd': openDummy,
+  ...Object.fromEntries(Object.keys(TUNNEL_TYPES).map((type) => [type, openTunnelNetdev])),
 };
 
 /** Interface types for everybody, in the order of `iface_types`; dummies are extra. */
-export const INTERFACE_TYPES = ['internal', 'patch', 'system', 'tap'] as const;
+export const INTERFACE_TYPES = [
+  ...['internal', 'patch', 'system', 'tap'],
+  ...Object.entries(TUNNEL_TYPES).flatMap(([type, { isReal }]) => (isReal ? [type] : [])),
+].sort();
 export const DUMMY_INTERFACE_TYPES = ['dummy', 'dummy-internal', 'dummy-pmd'] as const;
 
 /** Opens the device of an interface. Rejects with a NetdevError. */

@@ -4,6 +4,7 @@
  * (netdev-types.ts); the datapath knows nothing of types.
  */
 import type { PortNo, PortSpec } from '../../datapath/datapath.ts';
+import type { TunnelConfig } from '../../tunnels/tunnel-config.ts';
 import type { RunningDevice } from '../report-ops.ts';
 import type { WantedInterface } from '../wanted.ts';
 
@@ -13,6 +14,10 @@ export interface Netdev {
   readonly typeText: string;
   /** How the datapath moves frames; null for a port that has none there (patch). */
   readonly spec: PortSpec | null;
+  /** For a tunnel: what is encapsulated how. Its packets move by a port that others share. */
+  readonly tunnel?: TunnelConfig;
+  /** Options that were passed over, to be logged. */
+  readonly warnings?: readonly string[];
   /** Interface index in our network namespace when opened; 0 where there is none. */
   readonly ifindex: number;
   /** False once the device is gone or is another one under the same name: it must be opened anew. */

@@ -35,7 +35,7 @@ const UNKNOWN = {
 export function portStatistics(port: BridgePort, from: PortCounting): PortStats {
   const durationMs = from.now() - from.createdMs(port);
   const head = { port: port.ofPort, durationMs, rfc2819: null };
-  if (port.portNo === null) {
+  if (port.portNo === null || port.tunnel !== null) {
     const { rxPackets, rxBytes, txPackets, txBytes } = port.stats;
     return {
       ...head,

@@ -26,7 +26,8 @@ const RESERVED_PORTS: Readonly<Record<number, string>> = {
 
 export const TCP_FLAG_NAMES = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg', 'ece', 'cwr', 'ns'];
 export const CT_STATE_NAMES = ['new', 'est', 'rel', 'rpl', 'inv', 'trk', 'snat', 'dnat'];
-export const TUNNEL_FLAG_NAMES = ['oam'];
+/** Of the flags of a tunnel those that OpenFlow knows. */
+export const OPENFLOW_TUNNEL_FLAG_NAMES = ['oam'];
 
 /** A name that is not a letter followed by letters and digits stands in quotes (ovs-ofctl(8), --names). */
 const quoted = (name: string): string =>
@@ -134,7 +135,7 @@ export function formatValue(
     case 'tcp flags':
       return formatFlags(TCP_FLAG_NAMES, Number(value), Number(m), 0xfff);
     case 'tunnel flags':
-      return formatFlags(TUNNEL_FLAG_NAMES, Number(value), Number(m), 1);
+      return formatFlags(OPENFLOW_TUNNEL_FLAG_NAMES, Number(value), Number(m), 1);
     case 'ct state':
       return formatFlags(CT_STATE_NAMES, Number(value), Number(m), 0xffff);
     case 'port16':

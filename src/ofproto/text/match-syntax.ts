@@ -11,7 +11,7 @@ import { placedField } from '../codec/oxm.ts';
 import { portToWide } from '../codec/ports.ts';
 import type { WireContext } from '../codec/reader.ts';
 import { fieldByAnyName } from './field-names.ts';
-import { CT_STATE_NAMES, TCP_FLAG_NAMES, TUNNEL_FLAG_NAMES } from './field-text.ts';
+import { CT_STATE_NAMES, OPENFLOW_TUNNEL_FLAG_NAMES, TCP_FLAG_NAMES } from './field-text.ts';
 import { bigNumber, fault, knownPort, type NameLookup, smallNumber } from './syntax.ts';
 
 export interface FieldValue {
@@ -128,7 +128,7 @@ export function parseValue(f: Field, text: string, names: NameLookup = {}): Fiel
     case 'ct state':
       return flagsValue(f, text, CT_STATE_NAMES);
     case 'tunnel flags':
-      return flagsValue(f, text, TUNNEL_FLAG_NAMES);
+      return flagsValue(f, text, OPENFLOW_TUNNEL_FLAG_NAMES);
     case 'port16':
       return { value: BigInt(knownPort(text, names)), mask: fullMask(f) };
     case 'port32':

@@ -2,9 +2,11 @@
  * A match in the notation of ovs-ofctl: `priority=5,tcp,in_port=1,nw_src=10.0.0.0/8,tp_dst=80`, with the order, the
  * shorthands and the number formats of Open vSwitch, which its tests compare letter by letter.
  */
+
 import type { Match } from '../../flowtable/match.ts';
 import { ofPort } from '../../flowtable/of-port.ts';
 import { FIELDS, type Field, tunMetadataIndex } from '../../packet/fields.ts';
+import { TUNNEL_FLAG_NAMES } from '../../packet/flow-fields-text.ts';
 import * as K from '../../packet/key.ts';
 import { MatchFields, namedField } from '../codec/match-fields.ts';
 import { placedField } from '../codec/oxm.ts';
@@ -19,7 +21,6 @@ import {
   type NameOptions,
   packetTypeText,
   TCP_FLAG_NAMES,
-  TUNNEL_FLAG_NAMES,
 } from './field-text.ts';
 
 export const DEFAULT_PRIORITY = 32768;
@@ -45,8 +46,10 @@ class Parts {
     this.names = names;
   }
 
-  private open(name: string): { f: Field; value: bigint; mask: bigint } | null {
-    const f = namedField(name);
+  private open(
+    name: string,
+    f = namedField(name),
+  ): { f: Field; value: bigint; mask: bigint } | null {
     if (!this.match.has(f)) return null;
     return { f, value: this.match.value(f), mask: this.match.mask(f) };
   }
@@ -75,8 +78,8 @@ class Parts {
     if (got !== null) this.list.push(`${shown}=${text(got.value)}`);
   }
 
-  flags(name: string, flagNames: readonly string[], all: number): void {
-    const got = this.open(name);
+  flags(name: string, flagNames: readonly string[], all: number, f = namedField(name)): void {
+    const got = this.open(name, f);
     if (got === null) return;
     this.list.push(`${name}=${formatFlags(flagNames, Number(got.value), Number(got.mask), all)}`);
   }
@@ -85,6 +88,13 @@ class Parts {
     this.list.push(part);
   }
 }
+
+/** OpenFlow matches the first flag only; a flow that came through a tunnel has them all. */
+const ALL_TUNNEL_FLAGS: Field = {
+  ...namedField('tun_flags'),
+  at: namedField('tun_flags').at - 3,
+  bits: 4,
+};
 
 const hex4 = (n: number): string => `0x${n.toString(16).padStart(4, '0')}`;
 const hex5 = (n: bigint): string => `0x${n.toString(16).padStart(5, '0')}`;
@@ -164,7 +174,7 @@ function tunnel(parts: Parts, options: MatchTextOptions): void {
   }
   parts.value('tun_gtpu_flags', hexadecimal, 'gtpu_flags');
   parts.value('tun_gtpu_msgtype', String, 'gtpu_msgtype');
-  parts.flags('tun_flags', TUNNEL_FLAG_NAMES, 0xffff);
+  parts.flags('tun_flags', TUNNEL_FLAG_NAMES, 0xf, ALL_TUNNEL_FLAGS);
   tunnelMetadata(parts, options);
 }
 

@@ -11,8 +11,18 @@ import { ProgramBuilder } from '../../datapath/program.ts';
 import type { Action, ActionOf } from '../../flowtable/action.ts';
 import { OFPP_UNSET, type OfPort } from '../../flowtable/of-port.ts';
 import type { Rule } from '../../flowtable/rule.ts';
-import { ACTSET_OUTPUT, FLOW_WORDS, OF_IN_PHY_PORT, OF_IN_PORT } from '../../packet/key.ts';
+import {
+  ACTSET_OUTPUT,
+  DP_WORDS,
+  FLOW_WORDS,
+  OF_IN_PHY_PORT,
+  OF_IN_PORT,
+  TUN_DST,
+  TUN_FLAGS,
+  TUN_ID,
+} from '../../packet/key.ts';
 import type { TlvTable } from '../../packet/tlv-table.ts';
+import { clearTunnel, copyTunnel, isNsh } from '../../tunnels/tunnel-words.ts';
 import type { Bridge } from '../bridge.ts';
 import type { BridgePort } from '../bridge-port.ts';
 import type { Bundle } from '../bundle.ts';
@@ -38,7 +48,8 @@ const MAX_PROGRAM_WORDS = 4 * MAX_TABLE_PROGRAM_WORDS;
 
 /** What translation reads of the switch, besides the bridges themselves. */
 export interface XlateSource {
-  portByNo(portNo: number): BridgePort | null;
+  /** The port that a frame with this key came in on: by its number, or by tunnel where tunnels share that. */
+  portOf(key: Uint32Array): BridgePort | null;
   /** Other end of a patch port, when both name each other. */
   peerOf(port: BridgePort): BridgePort | null;
   /** Tags that can be told apart: 1 or 2 (other_config:vlan-limit). */
@@ -48,6 +59,10 @@ export interface XlateSource {
   thaw(recircId: number): FrozenState | null;
   /** Logs what is wrong with the tables of a bridge; `flow` as the frame is by then. */
   report(bridge: Bridge, line: string, flow: Uint32Array): void;
+  /** What a datapath port is called. */
+  portName(portNo: number): string | undefined;
+  /** True for a datapath port that tunnels share. */
+  isTunnelIn(portNo: number): boolean;
 }
 
 /** How translation reaches tables and lists of actions: actions.ts, given here so that no file imports itself. */
@@ -195,6 +210,8 @@ export class XlateContext {
     this.flow[ACTSET_OUTPUT] = OFPP_UNSET;
     this.vlans = new VlanStack(this.flow, this.mask, source.vlanLimit);
     this.base.set(this.flow);
+    // Nothing is encapsulated that is not told to be: the tunnel it came through does not count.
+    clearTunnel(this.base, 0);
   }
 
   /** Makes the program up to what the pipeline wants. `compared`: equal tags count as consulted. */
@@ -209,6 +226,25 @@ export class XlateContext {
     if (this.snaplen > 0) this.program.trunc(this.snaplen);
     this.program.output(port);
     this.checkSize();
+  }
+
+  /** Makes the tunnel of the flow the one that the next output to a tunnel port encapsulates for. */
+  commitTunnel(): void {
+    const { flow, base } = this;
+    for (let word = TUN_ID; word < DP_WORDS; word++) {
+      if (flow[word] === base[word] || isNsh(word)) continue;
+      this.program.setTunnel(flow);
+      copyTunnel(flow, 0, base, 0);
+      return;
+    }
+  }
+
+  /** The frame is to be seen again, as one that came through the tunnel that it came through. */
+  restoreTunnel(): void {
+    const { arrived, base } = this;
+    if (base[TUN_DST] === 0 && base[TUN_FLAGS] === 0) return;
+    this.program.setTunnel(arrived);
+    clearTunnel(base, 0);
   }
 
   checkSize(): void {

@@ -53,6 +53,8 @@ export type Effect =
     }
   /** A mirror got a copy. */
   | { readonly kind: 'creditMirror'; readonly mirror: Mirror }
+  /** Traffic passed a tunnel port, which has no counters of its own in the datapath. */
+  | { readonly kind: 'creditTunnel'; readonly port: BridgePort; readonly direction: 'rx' | 'tx' }
   /** Traffic passed from one patch port to its peer. */
   | { readonly kind: 'creditPatch'; readonly from: BridgePort; readonly to: BridgePort };
 
@@ -98,6 +100,17 @@ export function applyEffects(
         effect.mirror.stats.packets += packets;
         effect.mirror.stats.bytes += bytes;
         break;
+      case 'creditTunnel': {
+        const { stats } = effect.port;
+        if (effect.direction === 'rx') {
+          stats.rxPackets += packets;
+          stats.rxBytes += bytes;
+        } else {
+          stats.txPackets += packets;
+          stats.txBytes += bytes;
+        }
+        break;
+      }
       case 'creditPatch':
         effect.from.stats.txPackets += packets;
         effect.from.stats.txBytes += bytes;

@@ -94,6 +94,7 @@ export function finishFreezing(ctx: XlateContext): void {
     const id = freezeState(ctx, stateOf(ctx, null));
     if (id !== 0) {
       if (ctx.freezeHash !== null) ctx.program.hash(ctx.freezeHash.kind, ctx.freezeHash.basis);
+      ctx.restoreTunnel();
       ctx.program.recirc(id);
       ctx.checkSize();
     }

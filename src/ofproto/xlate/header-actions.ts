@@ -209,7 +209,7 @@ export function pushPbb(ctx: XlateContext): void {
   flow[ETH_TYPE_PROTO] = (ETH_TYPE_PBB << 16) >>> 0;
   flow[PBB_ISID] = (before | 0x80000000) >>> 0;
   ctx.vlans.bury();
-  base.set(flow);
+  base.set(flow.subarray(0, CT_STATE));
 }
 
 export function popPbb(ctx: XlateContext): void {

@@ -20,6 +20,7 @@ import type { Mirror } from '../mirrors.ts';
 import { OFPPC_NO_FWD, OFPPC_NO_RECV, OFPPC_PORT_DOWN } from '../port-flags.ts';
 import { MAX_DEPTH, type XlateContext } from './context.ts';
 import { finishFreezing } from './freeze.ts';
+import { outputTunnel } from './tunnel.ts';
 
 /** reg0..reg15; with the two words of metadata they are private to a bridge. */
 const REG_WORDS = 16;
@@ -33,7 +34,8 @@ export function outputPort(ctx: XlateContext, port: BridgePort, compared = false
     const mirrors = bundle === null ? [] : ctx.bridge.mirrors.ofDestination(bundle);
     // Their copies follow.
     if (mirrors.length > 0) ctx.isLast = false;
-    if (port.portNo !== null) ctx.outputTo(port.portNo, compared);
+    if (port.tunnel !== null) outputTunnel(ctx, port, compared);
+    else if (port.portNo !== null) ctx.outputTo(port.portNo, compared);
     else enterPeer(ctx, port);
     if (bundle !== null) copyTo(ctx, bundle, mirrors);
   } else ctx.drop('drop_action_of_pipeline', 'output to a port without device, dropping');

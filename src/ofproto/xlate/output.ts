@@ -116,7 +116,7 @@ export function outputTrunc(
       return;
   }
   const port = ctx.bridge.port(number);
-  if (port === null || port.portNo === null) {
+  if (port === null || port.patchPeer !== null || port.portNo === null) {
     ctx.report(`output_trunc does not support patch port ${number}`);
     ctx.drop('drop_action_of_pipeline');
     return;

@@ -41,6 +41,7 @@ import type { Effect } from './effect.ts';
 import { finishFreezing } from './freeze.ts';
 import { mayReceive, mirrorArriving } from './output-port.ts';
 import type { Trace } from './trace.ts';
+import { consultReceived, decapsulateEcn } from './tunnel.ts';
 
 export interface Translation {
   readonly program: Int32Array;
@@ -69,13 +70,20 @@ export function translate(
   trace: Trace | null = null,
   scratch = new XlateScratch(),
 ): Translation {
-  const port = source.portByNo(flow[IN_PORT]);
+  const port = source.portOf(flow);
   if (flow[RECIRC_ID] !== 0) {
     const state = source.thaw(flow[RECIRC_ID]);
     if (state === null) return dropped(flow, 'drop_action_no_recirculation_context');
     return resume(source, flow, state, trace, scratch);
   }
-  if (port === null) return dropped(flow, 'datapath_drop_invalid_port');
+  if (port === null) {
+    const isTunnel = source.isTunnelIn(flow[IN_PORT]);
+    return dropped(
+      flow,
+      isTunnel ? 'datapath_drop_invalid_tnl_port' : 'datapath_drop_invalid_port',
+      isTunnel,
+    );
+  }
   return translateIn(source, flow, port.bridge, port, trace, scratch);
 }
 
@@ -91,8 +99,15 @@ export function translateIn(
   const ctx = new XlateContext(source, STEPS, flow, bridge, port, trace, scratch, false);
   const node = trace?.add('bridge', `bridge("${bridge.name}")`);
   const level = node ? trace?.enter(node) : undefined;
+  if (port?.tunnel && source.isTunnelIn(flow[IN_PORT])) {
+    consultReceived(flow, ctx.mask);
+    ctx.effects.push({ kind: 'creditTunnel', port, direction: 'rx' });
+  }
   if (!takeOptions(ctx)) {
     // Dropped.
+  } else if (port?.tunnel && !decapsulateEcn(ctx)) {
+    const why = 'dropping tunnel packet marked ECN CE but is not ECN capable';
+    ctx.drop('datapath_drop_tunnel_pop_error', why);
   } else if (port === null || mayReceive(port)) {
     mirrorArriving(ctx);
     STEPS.table(ctx, 0, true, true);
@@ -211,8 +226,9 @@ function finish(ctx: XlateContext, flow: Uint32Array): Translation {
   return { program, mask: ctx.mask, tagBits, effects: ctx.effects, recircIds, dropReason };
 }
 
-function dropped(flow: Uint32Array, dropReason: DropReason): Translation {
+function dropped(flow: Uint32Array, dropReason: DropReason, isTunnel = false): Translation {
   const mask = new Uint32Array(FLOW_WORDS);
+  if (isTunnel) consultReceived(flow, mask);
   finishMask(flow, mask);
   const builder = new ProgramBuilder();
   builder.drop(dropIndex(dropReason));

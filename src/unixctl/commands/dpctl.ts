@@ -1,6 +1,7 @@
 /** `dpctl/*`: datapaths by themselves, as ovs-dpctl shows the kernel's. */
-import type { PortStats } from '../../datapath/datapath.ts';
+import type { PortNo, PortStats } from '../../datapath/datapath.ts';
 import type { Switch } from '../../ofproto/switch.ts';
+import { TUNNEL_TYPES } from '../../tunnels/tunnel-types.ts';
 import { type Command, CommandError } from '../command.ts';
 import { type DatapathView, datapathViews, dumpOptions, ukeysOf, ukeyText } from './dpif-view.ts';
 import { flowFilter } from './flow-filter.ts';
@@ -79,13 +80,19 @@ function show(view: DatapathView, withStats: boolean): string {
   const { datapath } = view.switch;
   const { hit, missed, lost, flows } = datapath.lookupStats();
   let out = `${view.name}:\n  lookups: hit:${hit} missed:${missed} lost:${lost}\n  flows: ${flows}\n`;
-  const ports = view.bridges
-    .flatMap((bridge) => [...bridge.ports()])
-    .filter((port) => port.portNo !== null)
-    .sort((a, b) => Number(a.portNo) - Number(b.portNo));
+  const ports: { portNo: PortNo; name: string; type: string }[] = [];
+  for (const { portNo, name, type, tunnel } of view.bridges.flatMap((b) => [...b.ports()])) {
+    if (portNo !== null && tunnel === null) ports.push({ portNo, name, type });
+  }
+  for (const [portNo, { name, type, dstPort }] of view.switch.tunnelPorts) {
+    const isUsual = dstPort === TUNNEL_TYPES[type].udpPort || dstPort === 0;
+    const options = `${isUsual ? '' : `dst_port=${dstPort}, `}packet_type=ptap`;
+    ports.push({ portNo: portNo as PortNo, name, type: `${type}: ${options}` });
+  }
+  ports.sort((a, b) => a.portNo - b.portNo);
   for (const port of ports) {
     out += `  port ${port.portNo}: ${port.name} (${port.type})\n`;
-    if (withStats && port.portNo !== null) out += statsText(datapath.portStats(port.portNo));
+    if (withStats) out += statsText(datapath.portStats(port.portNo));
   }
   return out;
 }

@@ -7,7 +7,7 @@ import type { Bridge } from '../../ofproto/bridge.ts';
 import type { Switch } from '../../ofproto/switch.ts';
 import { denseKey, type Ukey } from '../../ofproto/ukey.ts';
 import { formatFlow } from '../../packet/flow-text.ts';
-import { DP_WORDS, FLOW_WORDS, IN_PORT } from '../../packet/key.ts';
+import { DP_WORDS, FLOW_WORDS } from '../../packet/key.ts';
 
 export interface DumpOptions {
   /** -m: identifiers as well, and fields that nothing consulted. */
@@ -43,9 +43,10 @@ export function datapathViews(switches: readonly Switch[]): DatapathView[] {
 /** Megaflows that came in on a port of one of the bridges, in the order of their installation. */
 export function ukeysOf(view: DatapathView, bridges: readonly Bridge[]): Ukey[] {
   const found: Ukey[] = [];
+  const key = new Uint32Array(FLOW_WORDS);
   for (const ukey of view.switch.cache.all()) {
-    const i = ukey.match.words.indexOf(IN_PORT);
-    const port = i < 0 ? null : view.switch.portByNo(ukey.match.values[i]);
+    denseKey(ukey, key);
+    const port = view.switch.portOf(key);
     if (port && bridges.includes(port.bridge)) found.push(ukey);
   }
   return found;
@@ -93,7 +94,7 @@ function tcpFlagsText(flags: number): string {
 const namesOf =
   (view: DatapathView): ((portNo: number) => string) =>
   (portNo) =>
-    view.switch.portByNo(portNo)?.name ?? String(portNo);
+    view.switch.portName(portNo) ?? String(portNo);
 
 /** Splits the options of a dump from the rest: -m, --more, --names, --no-names. */
 export function dumpOptions(args: string[]): DumpOptions & { rest: string[] } {

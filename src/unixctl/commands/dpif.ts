@@ -2,6 +2,7 @@
 import type { Bridge } from '../../ofproto/bridge.ts';
 import type { BridgePort } from '../../ofproto/bridge-port.ts';
 import type { Switch } from '../../ofproto/switch.ts';
+import { tunnelConfigText } from '../../tunnels/tunnel-config.ts';
 import { type Command, CommandError } from '../command.ts';
 import { type DatapathView, datapathViews, dumpOptions, ukeysOf, ukeyText } from './dpif-view.ts';
 
@@ -73,6 +74,20 @@ export function dpifCommands(switches: () => readonly Switch[]): Command[] {
       },
     },
     {
+      name: 'dpif/set-dp-features',
+      usage: 'bridge',
+      minArgs: 1,
+      maxArgs: 3,
+      run: ([name, feature, value]) => {
+        const { view } = find(name);
+        if (feature !== 'tnl_push_pop') return 'Unexpected support field';
+        if (value === undefined) return '';
+        if (value !== 'true' && value !== 'false') return 'Boolean value expected';
+        view.switch.setNativeTunnels(value === 'true');
+        return '';
+      },
+    },
+    {
       name: 'dpif/dump-flows',
       usage: '[-m] [--names | --no-names] bridge',
       minArgs: 1,
@@ -100,6 +115,12 @@ function showDatapath(view: DatapathView): string {
 }
 
 function portText(port: BridgePort): string {
-  const detail = port.patchPeer === null ? '' : `: peer=${port.patchPeer}`;
+  const options =
+    port.tunnel !== null
+      ? tunnelConfigText(port.tunnel)
+      : port.patchPeer === null
+        ? ''
+        : `peer=${port.patchPeer}`;
+  const detail = options === '' ? '' : `: ${options}`;
   return `${port.name} ${port.ofPort}/${port.portNo ?? 'none'}: (${port.type}${detail})`;
 }

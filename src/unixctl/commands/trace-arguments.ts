@@ -194,7 +194,10 @@ function fromDatapath(view: DatapathView, key: Uint32Array, skbPriority: number)
     const id = `0x${flow[RECIRC_ID].toString(16)}`;
     throw new CommandError(`no recirculation data for recirc_id ${id}`);
   }
-  const port = view.switch.portByNo(flow[IN_PORT]);
+  const port = view.switch.portOf(flow);
+  if (port === null && view.switch.isTunnelIn(flow[IN_PORT])) {
+    throw new CommandError('no OpenFlow tunnel port for this packet');
+  }
   if (port === null) {
     throw new CommandError(`no OpenFlow port for datapath port ${flow[IN_PORT]}`);
   }

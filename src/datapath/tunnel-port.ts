@@ -1,0 +1,352 @@
+/**
+ * The port of all tunnels of a kind (PortSpec kind `tunnel`): frames leave and arrive inside packets of kernel sockets, and
+ * the tunnel words of their keys say which tunnel.
+ *
+ * - What a frame needs on the wire it gets as late as possible: a super-frame is cut here, its segments lie in a row with their
+ *   headers, and the whole row goes to the kernel as one message that is cut into packets by the device (UDP_SEGMENT), or
+ *   arrives whole at a neighbour on the same machine.
+ * - UDP source ports tell flows apart (RFC 7348, 5): one socket for each of SOURCE_PORTS ports, opened when it is first
+ *   needed (doc/adr/0010).
+ * - A packet too long for its path is answered towards the sender of the frame (too-big.ts), since nobody else would.
+ */
+import { flowHash } from '../packet/flow-hash.ts';
+import { DIRTY_COLD, GSO_NONE } from '../packet/frames.ts';
+import { DP_WORDS, TUN_DST, TUN_FLAGS, TUN_ID, TUN_IPV6_DST } from '../packet/key.ts';
+import { MAX_SEGMENTS, Segmenter } from '../packet/segment.ts';
+import { Doorbell, openEventfd } from '../sys/eventfd.ts';
+import type { Region } from '../sys/region.ts';
+import {
+  type Family,
+  openTunnelReceiver,
+  openTunnelSender,
+  takeError,
+} from '../sys/tunnel-socket.ts';
+import { decodeGeneve, encodeGeneve, geneveBytes } from '../tunnels/geneve.ts';
+import { decodeGre, encodeGre, greBytes } from '../tunnels/gre.ts';
+import { copyTunnel, TUNNEL_STRIDE, TunnelFlag } from '../tunnels/tunnel-words.ts';
+import { decodeVxlan, encodeVxlan, VXLAN_BYTES } from '../tunnels/vxlan.ts';
+import { BATCH_FRAMES, type Batch } from './batch.ts';
+import type { PortNo, PortSpec } from './datapath.ts';
+import type { DevicePort } from './device-port.ts';
+import { OuterReceiver } from './outer-receiver.ts';
+import { OUTER_HEADER_BYTES, OuterSender, type TooLong } from './outer-sender.ts';
+import { markPartialChecksum } from './partial-checksum.ts';
+import { Scratch } from './scratch.ts';
+import {
+  counterIndex,
+  RX_BYTES,
+  RX_DROPPED,
+  RX_ERRORS,
+  RX_MULTICAST,
+  RX_PACKETS,
+  type Shared,
+  TX_DROPPED,
+} from './shared.ts';
+import { TooBigAnswers } from './too-big-answers.ts';
+
+export type TunnelSpec = Extract<PortSpec, { kind: 'tunnel' }>;
+
+/** UDP source ports that flows are spread over. */
+const SOURCE_PORTS = 32;
+const SEGMENT_BYTES = 1 << 20;
+/** Packets of one message: the kernel's UDP_MAX_SEGMENTS, and the longest datagram less its headers. */
+const MAX_TRAIN = 64;
+const MAX_TRAIN_BYTES = 65_000;
+
+const PUSH_ERROR = counterIndex('datapath_drop_tunnel_push_error');
+const BAD_OFFLOAD = counterIndex('drop_bad_checksum_offload');
+const TOO_MANY_SEGMENTS = counterIndex('drop_too_many_segments');
+const OVERSIZED = counterIndex('drop_rx_oversized');
+const SEGMENTED = counterIndex('offload_segmented_frames');
+const SEGMENTS = counterIndex('offload_segments_made');
+const COMPLETED = counterIndex('tunnel_inner_checksum_completed');
+const REPLIES = counterIndex('tunnel_too_big_replies');
+const UDP_BYTES = 8;
+/** Behind a TunnelRefusal, negated. */
+const REFUSALS: readonly number[] = [
+  counterIndex('datapath_drop_tunnel_pop_error'),
+  counterIndex('drop_tunnel_truncated'),
+  counterIndex('drop_tunnel_bad_flags'),
+  counterIndex('drop_tunnel_bad_version'),
+  counterIndex('drop_tunnel_bad_checksum'),
+  counterIndex('drop_tunnel_bad_option'),
+  counterIndex('drop_tunnel_protocol'),
+];
+
+export class TunnelPort implements DevicePort {
+  readonly portNo: PortNo;
+  readonly name: string;
+  readonly fd: number;
+  readonly moreFds: readonly number[];
+  mtu: number;
+  readonly takesOffload = false;
+  readonly cutsSegments = true;
+
+  private readonly spec: TunnelSpec;
+  private readonly region: Region;
+  private readonly view: DataView;
+  private readonly shared: Shared;
+  private readonly base: number;
+  private readonly receivers: OuterReceiver[] = [];
+  /** By family, DF and source port. */
+  private readonly senders: (OuterSender | null | undefined)[] = new Array(4 * SOURCE_PORTS);
+  private readonly touched: OuterSender[] = [];
+  private touchedCount = 0;
+  private readonly segmenter: Segmenter;
+  private readonly segments: Scratch;
+  private readonly words = new Uint32Array(BATCH_FRAMES * TUNNEL_STRIDE);
+  /** Wakes the loop for frames that this port makes itself. */
+  private readonly doorbell: Doorbell;
+  private sequence = 0;
+  private readonly answers: TooBigAnswers;
+  private readonly answer: TooLong;
+
+  /** Opens the sockets. Throws SystemError. */
+  constructor(portNo: PortNo, name: string, spec: TunnelSpec, region: Region, shared: Shared) {
+    this.portNo = portNo;
+    this.name = name;
+    this.spec = spec;
+    this.mtu = spec.mtu;
+    this.region = region;
+    this.view = region.view;
+    this.shared = shared;
+    this.base = shared.portBase(portNo);
+    this.segmenter = new Segmenter(region);
+    const { counters, ports } = shared;
+    const hooks = {
+      decode: this.decoder(),
+      refused: (reason: number) => {
+        counters[REFUSALS[-reason] ?? REFUSALS[0]]++;
+        ports[this.base + RX_DROPPED]++;
+      },
+      oversized: () => {
+        counters[OVERSIZED]++;
+        ports[this.base + RX_DROPPED]++;
+      },
+      failed: () => {
+        ports[this.base + RX_ERRORS]++;
+      },
+    };
+    const { udpPort } = spec;
+    for (const family of spec.families) {
+      try {
+        const fd = openTunnelReceiver({ udpPort, family });
+        this.receivers.push(new OuterReceiver(fd, family, udpPort !== 0, region, hooks));
+      } catch (failure) {
+        // A machine without IPv6 has tunnels over IPv4 all the same.
+        if (family === 6 && this.receivers.length > 0) continue;
+        for (const receiver of this.receivers) receiver.close();
+        throw failure;
+      }
+    }
+    this.doorbell = new Doorbell(openEventfd());
+    this.segments = new Scratch(region, SEGMENT_BYTES);
+    const isUdp = udpPort !== 0;
+    this.answers = new TooBigAnswers(region, isUdp ? UDP_BYTES : 0, this.doorbell);
+    this.answer = (sender, slot) => {
+      if (!spec.answersTooBig) return;
+      const header = this.encapsulationBytes(sender.words, slot * TUNNEL_STRIDE - TUN_ID);
+      if (this.answers.answer(sender, slot, header)) counters[REPLIES]++;
+    };
+    this.fd = this.receivers[0].fd;
+    this.moreFds = [...this.receivers.slice(1).map(({ fd }) => fd), this.doorbell.fd];
+  }
+
+  receive(batch: Batch): number {
+    const before = batch.count;
+    this.answers.receive(batch, this.portNo, this.words);
+    for (let i = 0; i < this.receivers.length && batch.count < BATCH_FRAMES; i++) {
+      this.receivers[i].receive(batch, this.portNo, this.words);
+    }
+    const { ports } = this.shared;
+    let bytes = 0;
+    let multicast = 0;
+    for (let p = before; p < batch.count; p++) {
+      bytes += batch.length[p];
+      if (batch.length[p] > 0) multicast += this.view.getUint8(batch.start[p]) & 1;
+    }
+    ports[this.base + RX_PACKETS] += batch.count - before;
+    ports[this.base + RX_BYTES] += bytes;
+    ports[this.base + RX_MULTICAST] += multicast;
+    return batch.count - before;
+  }
+
+  /** Writes the tunnel of received frame p into its key, which was read from its headers. */
+  describe(batch: Batch, p: number): void {
+    copyTunnel(this.words, p * TUNNEL_STRIDE - TUN_ID, batch.keys, p * DP_WORDS);
+    batch.keyDirty[p] |= DIRTY_COLD;
+    if (markPartialChecksum(this.view, batch, p)) this.shared.counters[COMPLETED]++;
+  }
+
+  send(batch: Batch, p: number): void {
+    const sender = this.senderFor(batch, p);
+    if (sender === null) {
+      this.shared.counters[PUSH_ERROR]++;
+      this.shared.ports[this.base + TX_DROPPED]++;
+      return;
+    }
+    if (batch.gsoType[p] !== GSO_NONE) {
+      this.sendSegments(sender, batch, p);
+      return;
+    }
+    if (sender.isFull) this.flush();
+    const key = p * DP_WORDS;
+    const start = batch.start[p];
+    const length = batch.length[p];
+    const header = this.encode(sender.nextHeader, batch.keys, key, start, length);
+    this.touch(sender);
+    sender.push(batch.keys, key, header, start, length, start, length);
+  }
+
+  flush(): void {
+    for (let i = 0; i < this.touchedCount; i++) this.touched[i].flush();
+    this.touchedCount = 0;
+    this.segments.reset();
+  }
+
+  release(): void {}
+
+  close(): void {
+    for (const receiver of this.receivers) receiver.close();
+    for (const sender of this.senders) sender?.close();
+    this.doorbell.close();
+    this.segments.free(this.region);
+    this.answers.free();
+  }
+
+  hasFrame(): boolean {
+    return this.answers.waiting > 0 || this.receivers.some((receiver) => receiver.hasLeft);
+  }
+
+  onDeviceError(): boolean {
+    for (const { fd } of this.receivers) takeError(fd);
+    return true;
+  }
+
+  collectDrops(): void {}
+
+  private decoder(): (at: number, length: number, words: Uint32Array, base: number) => number {
+    const { view } = this;
+    const { encapsulation, gbp } = this.spec;
+    switch (encapsulation) {
+      case 'vxlan':
+        return (at, length, words, base) => decodeVxlan(view, at, length, words, base, gbp);
+      case 'gre':
+        return (at, length, words, base) => decodeGre(view, at, length, words, base);
+      case 'geneve':
+        return (at, length, words, base) => decodeGeneve(view, at, length, words, base);
+    }
+  }
+
+  private encode(
+    to: number,
+    keys: Uint32Array,
+    key: number,
+    frame: number,
+    frameBytes: number,
+  ): number {
+    const { view } = this;
+    switch (this.spec.encapsulation) {
+      case 'vxlan':
+        return encodeVxlan(view, to, keys, key, this.spec.gbp);
+      case 'gre':
+        return encodeGre(view, to, keys, key, this.nextSequence(), frame, frameBytes);
+      case 'geneve':
+        return encodeGeneve(view, to, keys, key);
+    }
+  }
+
+  /** Bytes of the header that frames with these tunnel words get. */
+  private encapsulationBytes(words: Uint32Array, base: number): number {
+    if (this.spec.encapsulation === 'gre') return greBytes(words, base, this.spec.sequence);
+    if (this.spec.encapsulation === 'vxlan') return VXLAN_BYTES;
+    return geneveBytes(words, base);
+  }
+
+  private nextSequence(): number {
+    if (!this.spec.sequence) return -1;
+    this.sequence = (this.sequence + 1) >>> 0;
+    return this.sequence;
+  }
+
+  /** The socket for frame p; null when the frame has no tunnel or the socket cannot be had. */
+  private senderFor(batch: Batch, p: number): OuterSender | null {
+    const keys = batch.keys;
+    const key = p * DP_WORDS;
+    const isFour = keys[key + TUN_DST] !== 0;
+    if (!isFour && !hasAddress(keys, key + TUN_IPV6_DST)) return null;
+    const isUdp = this.spec.udpPort !== 0;
+    const df = ((keys[key + TUN_FLAGS] >>> 16) & TunnelFlag.DF) !== 0;
+    const port = isUdp ? flowHash(keys, key, 0, false) % SOURCE_PORTS : 0;
+    const at = (isFour ? 0 : 2 * SOURCE_PORTS) + (df ? SOURCE_PORTS : 0) + port;
+    const known = this.senders[at];
+    if (known !== undefined) return known;
+    const sender = this.open(isFour ? 4 : 6, df, port);
+    this.senders[at] = sender;
+    return sender;
+  }
+
+  private open(family: Family, df: boolean, place: number): OuterSender | null {
+    const { firstSourcePort, lastSourcePort, udpPort } = this.spec;
+    const each = Math.max(1, Math.floor((lastSourcePort - firstSourcePort) / SOURCE_PORTS));
+    const first = firstSourcePort + place * each;
+    try {
+      const last = Math.min(first + each - 1, lastSourcePort);
+      const fd = openTunnelSender(family, udpPort !== 0, df, first, last);
+      return new OuterSender(fd, family, this.region, this.shared, this.base, this.answer);
+    } catch {
+      // Out of descriptors, or no such family: frames are dropped and counted.
+      return null;
+    }
+  }
+
+  private touch(sender: OuterSender): void {
+    if (sender.isEmpty) this.touched[this.touchedCount++] = sender;
+  }
+
+  /** Cuts super-frame p into packets that lie in a row, each behind its header. */
+  private sendSegments(sender: OuterSender, batch: Batch, p: number): void {
+    const { segmenter, shared } = this;
+    const count = segmenter.begin(batch, p);
+    if (count === 0 || count > MAX_SEGMENTS) {
+      shared.counters[count === 0 ? BAD_OFFLOAD : TOO_MANY_SEGMENTS]++;
+      shared.ports[this.base + TX_DROPPED]++;
+      return;
+    }
+    const isUdp = this.spec.udpPort !== 0;
+    const key = p * DP_WORDS;
+    const longest = segmenter.segmentBytes + OUTER_HEADER_BYTES;
+    const train = isUdp
+      ? Math.min(MAX_TRAIN, Math.max(1, Math.floor(MAX_TRAIN_BYTES / longest)))
+      : 1;
+    for (let i = 0; i < count; ) {
+      const n = Math.min(train, count - i);
+      let to = this.segments.take(n * longest);
+      if (to < 0 || sender.isFull) {
+        this.flush();
+        to = this.segments.take(n * longest);
+      }
+      const from = to;
+      let packet = 0;
+      for (let k = 0; k < n; k++, i++) {
+        // GRE's header may have a checksum over what is behind it, others have to be written to know their length.
+        let header = isUdp
+          ? this.encode(to, batch.keys, key, 0, 0)
+          : greBytes(batch.keys, key, this.spec.sequence);
+        const bytes = segmenter.write(i, to + header);
+        if (!isUdp) header = this.encode(to, batch.keys, key, to + header, bytes);
+        if (k === 0) packet = header + bytes;
+        to += header + bytes;
+      }
+      this.touch(sender);
+      const whole = batch.length[p];
+      const segment = n > 1 ? packet : 0;
+      sender.push(batch.keys, key, 0, from, to - from, batch.start[p], whole, segment, n);
+    }
+    shared.counters[SEGMENTED]++;
+    shared.counters[SEGMENTS] += count;
+  }
+}
+
+const hasAddress = (keys: Uint32Array, at: number): boolean =>
+  (keys[at] | keys[at + 1] | keys[at + 2] | keys[at + 3]) !== 0;
