@@ -26,8 +26,6 @@ const SLICE_MS = 4;
 const UKEYS_PER_LOOK = 64;
 /** Ukeys in a slice when time stands still. */
 const UKEYS_PER_SLICE = 1024;
-/** Shortest wait between a change and the pass for it: changes come in bunches. */
-const CHANGE_DELAY_MS = 2;
 /** Idle limit while there are more flows than allowed. */
 const CROWDED_IDLE_MS = 100;
 /** Flows whose statistics are read at once. */
@@ -136,8 +134,9 @@ export class Revalidator {
     if (rules === undefined) this.log.note(this.generation++, null);
     else for (let i = 0; i < rules.length; i++) this.log.note(this.generation++, rules[i]);
     if (this.soon !== null || this.isClosed) return;
-    // Passes for changes take at most about half of the main thread.
-    const delayMs = Math.max(CHANGE_DELAY_MS, Math.min(this.dumpDurationMs, 1000));
+    // Passes for changes take at most about half of the main thread. A short one comes in the next turn, also while time is held: what
+    // the changes of this turn were is one pass.
+    const delayMs = this.dumpDurationMs <= 1 ? 0 : Math.min(this.dumpDurationMs, 1000);
     this.soon = this.deps.clock.after(delayMs, () => {
       this.soon = null;
       void this.pass();
@@ -226,8 +225,8 @@ export class Revalidator {
       sliceStartMs = clock.now();
       inSlice = 0;
     }
-    this.adapt(flows, Math.max(1, clock.now() - startMs));
     this.deps.passed();
+    this.adapt(flows, Math.max(1, clock.now() - startMs));
   }
 
   /** Fewer flows when passes take long, slowly more when they are quick. */
