@@ -51,9 +51,12 @@ export function applyTableFeatures(
   if (new Set(wanted.map(({ tableId }) => tableId)).size < wanted.length) {
     return 'NXTFFC_DUP_TABLE';
   }
-  for (const { tableId, command, maxEntries, eviction, vacancyEvents } of wanted) {
+  for (const { tableId, name, command, maxEntries, eviction, vacancyEvents } of wanted) {
     if (tableId >= TABLE_COUNT) return 'OFPTFFC_EPERM';
     const table = bridge.tables[tableId];
+    // What the database has named keeps its name.
+    const given = table.settings.name;
+    if (given !== null && name !== given) return 'OFPTFFC_EPERM';
     const now = describeTable(table);
     const same = eviction === now.eviction && vacancyEvents === now.vacancyEvents;
     if (maxEntries !== maxEntriesOf(table) || (version >= OF14 && !same)) return 'OFPTFFC_EPERM';
