@@ -65,7 +65,8 @@ export function applyTableFeatures(
     if (command === 'replace' && wanted.length < TABLE_COUNT) return 'OFPTFFC_EPERM';
   }
   for (const { tableId, name } of wanted) {
-    bridge.tables[tableId].nameByController = name === '' ? null : name;
+    const table = bridge.tables[tableId];
+    if (table.settings.name === null) table.nameByController = name === '' ? null : name;
   }
   bridge.tablesChanged();
   return null;
