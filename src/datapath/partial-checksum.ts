@@ -3,13 +3,26 @@
  * device over a veth) leaves that to hardware that no packet of its meets, and the mark for it is lost on the way.
  */
 import { pseudoHeader4, pseudoHeader6 } from '../packet/checksum.ts';
-import { NEEDS_CSUM } from '../packet/frames.ts';
+import { GSO_TCPV4, GSO_TCPV6, NEEDS_CSUM } from '../packet/frames.ts';
 import { DP_WORDS, ETH_TYPE_PROTO } from '../packet/key.ts';
 import { ETH_TYPE_IPV4, ETH_TYPE_IPV6, IP_PROTO_TCP, IP_PROTO_UDP } from '../packet/protocol.ts';
 import type { Batch } from './batch.ts';
 
 const TCP_CHECKSUM_AT = 16;
 const UDP_CHECKSUM_AT = 6;
+
+/** Longer than frames are that nobody joined; a jumbo frame may be cut in good conscience. */
+const LONGEST_FRAME = 1518;
+/** Payload of the segments of a super-frame whose sender's is not known: fits wherever tunnels are. */
+const SEGMENT_BYTES = 1360;
+
+/** Such a neighbour leaves the cutting of super-frames to hardware as well. */
+function markSuperFrame(view: DataView, batch: Batch, p: number, type: number): void {
+  const l4 = batch.l4[p];
+  batch.gsoType[p] = type === ETH_TYPE_IPV4 ? GSO_TCPV4 : GSO_TCPV6;
+  batch.gsoSize[p] = SEGMENT_BYTES;
+  batch.headerBytes[p] = l4 + (view.getUint8(batch.start[p] + l4 + 12) >>> 4) * 4;
+}
 
 /**
  * Marks extracted frame p to be completed if its checksum field holds the sum of the pseudo header, as partial ones do. A
@@ -39,5 +52,7 @@ export function markPartialChecksum(view: DataView, batch: Batch, p: number): bo
   batch.offloadFlags[p] |= NEEDS_CSUM;
   batch.csumStart[p] = l4;
   batch.csumOffset[p] = field;
+  if (proto === IP_PROTO_TCP && batch.length[p] > LONGEST_FRAME)
+    markSuperFrame(view, batch, p, type);
   return true;
 }

@@ -88,8 +88,8 @@ export class TunnelPort implements DevicePort {
   private readonly shared: Shared;
   private readonly base: number;
   private readonly receivers: OuterReceiver[] = [];
-  /** By family, DF and source port. */
-  private readonly senders: (OuterSender | null | undefined)[] = new Array(4 * SOURCE_PORTS);
+  /** By family, DF and source port, and at i ^ 1 the same with or without checksum. */
+  private readonly senders: (OuterSender | null | undefined)[] = new Array(8 * SOURCE_PORTS);
   private readonly touched: OuterSender[] = [];
   private touchedCount = 0;
   private readonly segmenter: Segmenter;
@@ -278,21 +278,28 @@ export class TunnelPort implements DevicePort {
     const isUdp = this.spec.udpPort !== 0;
     const df = ((keys[key + TUN_FLAGS] >>> 16) & TunnelFlag.DF) !== 0;
     const port = isUdp ? flowHash(keys, key, 0, false) % SOURCE_PORTS : 0;
-    const at = (isFour ? 0 : 2 * SOURCE_PORTS) + (df ? SOURCE_PORTS : 0) + port;
+    // The kernel cuts no train into packets without checksum, nor sends UDP over IPv6 without.
+    const csum = ((keys[key + TUN_FLAGS] >>> 16) & TunnelFlag.CSUM) !== 0;
+    const checked = isUdp && (csum || !isFour || batch.gsoType[p] !== GSO_NONE);
+    const group = (isFour ? 0 : 2 * SOURCE_PORTS) + (df ? SOURCE_PORTS : 0) + port;
+    const at = 2 * group + (checked ? 1 : 0);
+    // Frames of a flow stay in order, whichever way each takes.
+    const other = this.senders[at ^ 1];
+    if (other !== null && other !== undefined && !other.isEmpty) this.flush();
     const known = this.senders[at];
     if (known !== undefined) return known;
-    const sender = this.open(isFour ? 4 : 6, df, port);
+    const sender = this.open(isFour ? 4 : 6, df, checked, port);
     this.senders[at] = sender;
     return sender;
   }
 
-  private open(family: Family, df: boolean, place: number): OuterSender | null {
+  private open(family: Family, df: boolean, checked: boolean, place: number): OuterSender | null {
     const { firstSourcePort, lastSourcePort, udpPort } = this.spec;
     const each = Math.max(1, Math.floor((lastSourcePort - firstSourcePort) / SOURCE_PORTS));
     const first = firstSourcePort + place * each;
     try {
       const last = Math.min(first + each - 1, lastSourcePort);
-      const fd = openTunnelSender(family, udpPort !== 0, df, first, last);
+      const fd = openTunnelSender(family, udpPort !== 0, df, checked, first, last);
       return new OuterSender(fd, family, this.region, this.shared, this.base, this.answer);
     } catch {
       // Out of descriptors, or no such family: frames are dropped and counted.

@@ -19,6 +19,7 @@ const IPPROTO_GRE = 47;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_ERROR = 4;
+const SO_NO_CHECK = 11;
 const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 const SO_REUSEPORT = 15;
@@ -102,12 +103,14 @@ export function openTunnelReceiver({ udpPort, family }: TunnelSocketOptions): nu
 
 /**
  * Opens a socket to send by, from UDP port `sourcePort` (0: GRE, or any port) or the next free one up to `lastPort`. `df`: packets
- * too long for their path are refused (EMSGSIZE) instead of fragmented. Throws SystemError.
+ * too long for their path are refused (EMSGSIZE) instead of fragmented. `checksum`: of UDP, which IPv6 always has. Throws
+ * SystemError.
  */
 export function openTunnelSender(
   family: Family,
   isUdp: boolean,
   df: boolean,
+  checksum: boolean,
   sourcePort: number,
   lastPort: number,
 ): number {
@@ -127,7 +130,8 @@ export function openTunnelSender(
     set(fd, SOL_SOCKET, SO_RCVBUFFORCE, 1);
     return fd;
   }
-  // The same port serves for packets with and without DF.
+  if (!checksum && family === 4) set(fd, SOL_SOCKET, SO_NO_CHECK, 1);
+  // The same port serves for packets with and without DF and checksum.
   set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
   set(fd, SOL_SOCKET, SO_RCVBUFFORCE, 1);

@@ -70,6 +70,11 @@ export class Machine {
     this.#verbose = verbose;
   }
 
+  /** Process id, outside, of its first process: what names its namespaces. */
+  get pid(): number {
+    return this.#initPid;
+  }
+
   /** Boots a machine. Needs root (CAP_SYS_ADMIN); rejects with what unshare said otherwise. */
   static async boot(options: { verbose?: boolean } = {}): Promise<Machine> {
     const flags = ['--fork', '--pid', '--mount-proc', '--mount', '--net', '--kill-child'];
