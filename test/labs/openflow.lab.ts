@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { badMessages, exchange } from '../ofproto/openflow/raw-exchange.ts';
 import { EVERY, type OfVersionName } from './ofctl/section.ts';
 import { linesOf, SECTIONS } from './ofctl/sections.ts';
-import { type Outcome, ovsOfctl, SCHEMA, Side } from './support/ofctl-side.ts';
+import { type Outcome, ovsOfctl, SCHEMA, Side, tsOfctl } from './support/ofctl-side.ts';
 import { inRepository } from './support/repository.ts';
 
 const USUAL: readonly OfVersionName[] = ['OpenFlow10', 'OpenFlow13', 'OpenFlow14'];
@@ -18,14 +18,17 @@ const isThere = spawnSync('ovs-vswitchd', ['--version']).status === 0 && existsS
 
 let theirs: Side;
 let ours: Side;
+let byOurs: Side;
 beforeAll(() => {
   if (!isThere) return;
   theirs = new Side('ovs-vswitchd', ovsOfctl);
   ours = new Side(inRepository('bin/ts-vswitchd'), ovsOfctl);
+  byOurs = new Side(inRepository('bin/ts-vswitchd'), tsOfctl);
 }, 60_000);
 afterAll(() => {
   theirs?.stop();
   ours?.stop();
+  byOurs?.stop();
 });
 
 async function outcomes(side: Side, version: OfVersionName, lines: readonly string[]) {
@@ -76,4 +79,38 @@ describe.skipIf(!isThere)('messages that are wrong get the recorded answers', ()
     expect(await answers(theirs)).toEqual(messages.map((m) => `${m.what}: ${m.theirs}`));
     expect(await answers(ours)).toEqual(messages.map((m) => `${m.what}: ${m.ours}`));
   });
+});
+
+/** Sections whose lines the client of ours takes as the original's does. */
+const CLIENT = [
+  'bundles',
+  'packet-out',
+  'files of flows',
+  'table settings',
+  'cookies, timeouts, flags, priorities and order',
+];
+/** Lines of them that it takes differently: features that only we have, actions that it leaves to the switch, and ties of sorting. */
+const CLIENT_DIFFERS =
+  /dump-table-(features|desc)|actions=(meter:99,1|goto_table:1)$|in_port=1,tcp,packet|^diff-flows .*\.\/flows|--sort=(in_port|tcp_src)|^-v0/;
+
+describe.skipIf(!isThere)('ts-ofctl says the same as ovs-ofctl', () => {
+  for (const version of ['OpenFlow13', 'OpenFlow14'] as const) {
+    test.each(CLIENT)(`${version}: %s`, async (title) => {
+      const lines = SECTIONS.filter((section) => section.title === title).flatMap(linesOf);
+      const [expected, got] = await Promise.all([
+        outcomes(ours, version, lines),
+        outcomes(byOurs, version, lines),
+      ]);
+      // Its own words about what it does not understand are its own; errors of the switch are not.
+      const told = ({ line, status, out, err }: Outcome, like: Outcome) => ({
+        line,
+        status,
+        out,
+        err: /^(OFPT_ERROR|Error)/.test(like.err[0]) ? err : [],
+      });
+      const compared = expected.map((one, i) => [told(one, one), told(got[i], one)]);
+      const wanted = compared.filter(([{ line }]) => !CLIENT_DIFFERS.test(line));
+      expect(wanted.map(([, mine]) => mine)).toEqual(wanted.map(([original]) => original));
+    });
+  }
 });

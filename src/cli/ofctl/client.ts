@@ -2,7 +2,7 @@
  * The client as a whole: finds the command, gives it a shell to work with, and turns what goes wrong into one line and status 1. What it
  * reads and writes comes as arguments.
  */
-import { OF_VERSIONS, OF14 } from '../../ofproto/codec/versions.ts';
+import { OF_VERSIONS, OF13, OF14, type OfVersion } from '../../ofproto/codec/versions.ts';
 import { OVS_VERSION, PROJECT_NAME, PROJECT_VERSION } from '../../util/version.ts';
 import { UsageError } from '../getopt.ts';
 import type { CommandTable, Shell } from './command.ts';
@@ -84,7 +84,10 @@ function shellOf(world: World, options: OfctlOptions, sessions: Session[]): Shel
     complain: world.complain,
     open: (name, version = options.bundle ? OF14 : undefined) => {
       const usual = version === undefined || options.versionsGiven;
-      const versions = usual ? options.versions : [version];
+      const asked = usual ? options.versions : [version];
+      // Bundles came with 1.3: what is older cannot have been meant.
+      const isOld = options.bundle && asked.every((one) => one < OF13);
+      const versions: readonly OfVersion[] = isOld ? [OF14] : asked;
       return kept(Session.open(resolveTarget(name, options.runDir, 'mgmt'), versions));
     },
     snoop: (name) => {

@@ -59,7 +59,6 @@ function bucketOf(text: string, index: number, type: GroupType, names: NameLooku
     else watchGroup = smallNumber(value, key, 32);
   }
   const actions = rest.replace(/^\s*actions\s*=/, '');
-  if (actions.trim() === '') fault('bucket must specify actions');
   return { bucketId, weight, watchPort, watchGroup, actions: parseActions(actions, names) };
 }
 

@@ -66,8 +66,19 @@ const COMMANDS: Readonly<Record<GroupMod['command'], string>> = {
   removeBucket: 'REMOVE_BUCKET',
 };
 
-export const groupModText = (mod: GroupMod, options: GroupTextOptions): string =>
-  `\n ${COMMANDS[mod.command]} ${groupText(mod, options)}\n`;
+const BUCKETS: Readonly<Record<number, string>> = {
+  4294967293: 'first',
+  4294967294: 'last',
+  4294967295: 'all',
+};
+
+/** Commands on buckets say which, and nothing of the group but its number. */
+export function groupModText(mod: GroupMod, options: GroupTextOptions): string {
+  const { command, commandBucketId: id } = mod;
+  const onBuckets = command === 'insertBucket' || command === 'removeBucket';
+  const which = onBuckets ? `command_bucket_id:${BUCKETS[id] ?? id},` : '';
+  return `\n ${COMMANDS[command]} ${which}${groupText(onBuckets ? { ...mod, type: null } : mod, options)}\n`;
+}
 
 export function groupStatsText(stats: GroupStats): string {
   const duration = stats.durationMs === null ? '' : `duration=${seconds(stats.durationMs)}s,`;

@@ -122,6 +122,19 @@ function checkInstructions(actions: readonly Action[]): void {
   }
 }
 
+/** Words of new flows, and words that choose among flows; a strict deletion has a priority, too. */
+const OF_NEW = new Set([
+  ...['idle_timeout', 'hard_timeout', 'importance', 'priority'],
+  ...Object.keys(FLAGS),
+]);
+const OF_CHOICE = new Set(['out_port', 'out_group']);
+
+function isAllowed(key: string, command: FlowModCommand): boolean {
+  if (command === 'deleteStrict' && key === 'priority') return true;
+  const deletes = command === 'delete' || command === 'deleteStrict';
+  return !(deletes ? OF_NEW : OF_CHOICE).has(key);
+}
+
 const DEFAULTS = {
   tableId: 0,
   priority: DEFAULT_PRIORITY,
@@ -158,10 +171,18 @@ function readFlow(
     actions: [],
   };
   for (const word of words(head)) {
+    if (!isAllowed(word.key, command)) fault(`unknown keyword ${word.key}`);
     if (setting(flow, word, names) || addMatchWord(match, word.key, word.value, names)) continue;
     fault(`unknown keyword ${word.key}`);
   }
   flow.match = match.build();
+  if (deletes) {
+    if (tail !== null) fault('unknown keyword actions');
+    if (flow.newCookie !== null) {
+      const text = `0x${flow.newCookie.toString(16)}`;
+      fault(`cannot set cookie (to match on a cookie, specify a mask, e.g. cookie=${text}/-1)`);
+    }
+  }
   if (tail !== null) flow.actions = parseActions(tail, names);
   else if (!deletes) fault('must specify an action');
   checkInstructions(flow.actions);

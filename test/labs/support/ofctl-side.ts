@@ -6,6 +6,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runOfctl } from '../../../src/cli/ofctl/client.ts';
 import { FILES, words } from '../ofctl/sections.ts';
 
 export const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
@@ -44,6 +45,25 @@ export const ovsOfctl: Client = (side, args) =>
     });
     child.stdin?.end();
   });
+
+/** Ours, within this process: a start of node for each line would take minutes. */
+export const tsOfctl: Client = async (side, args) => {
+  let out = '';
+  let err = '';
+  const status = await runOfctl(args, {
+    env: side.env,
+    isTerminal: false,
+    print: (text) => {
+      out += text;
+    },
+    complain: (text) => {
+      err += text;
+    },
+    alarm: () => undefined,
+    readFile: (file) => readFileSync(join(side.directory, file), 'utf8'),
+  });
+  return { status, out, err: err.replaceAll(/^ts-ofctl/gm, 'ovs-ofctl') };
+};
 
 export class Side {
   readonly directory = mkdtempSync(join(tmpdir(), 'tsv-same-'));
