@@ -2,9 +2,8 @@
  * The hash of a flow: what HASH writes into dp_hash, and what translation computes when it has to know it.
  *
  * Of IP: addresses, protocol and, unless the packet is a fragment, ports. Other frames: addresses and type of Ethernet. A symmetric
- * hash is the same for both directions; of IP it is Open vSwitch's, with its value, since select groups choose by it and which
- * member a flow takes is seen from outside. Of other frames it takes the addresses of Ethernet and ARP in, where the original has no
- * hash: select groups have to spread them, too. Never 0, which means "no hash".
+ * hash is the same for both directions: Open vSwitch's of IP, and the addresses of Ethernet and ARP, which the original leaves out:
+ * it is what select groups choose by, and they have to spread frames that differ in any of these. Never 0, which means "no hash".
  */
 import {
   ETH_DST,
@@ -51,8 +50,11 @@ export function flowHash(
 ): number {
   const type = keys[base + ETH_TYPE_PROTO] >>> 16;
   const isIp = type === ETH_TYPE_IPV4 || type === ETH_TYPE_IPV6;
-  if (isIp && isSymmetric) return symmetricL3(keys, base, basis, HashedPorts.NO_UDP) || 1;
-  if (isIp) return fiveTuple(keys, base, basis);
+  if (isIp && !isSymmetric) return fiveTuple(keys, base, basis);
+  if (isIp) {
+    const ip = symmetricL3(keys, base, basis, HashedPorts.NO_UDP);
+    return (ip ^ hashFinish(ethernet(0, keys, base, true), 0)) >>> 0 || 1;
+  }
   let h = ethernet(hashAdd(basis, type), keys, base, isSymmetric);
   if (isSymmetric && (type === ETH_TYPE_ARP || type === ETH_TYPE_RARP)) {
     h = pair(h, keys[base + IPV4_SRC], keys[base + IPV4_DST], true);

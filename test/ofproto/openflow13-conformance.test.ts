@@ -4,15 +4,10 @@
  */
 import { describe, expect, test } from 'vitest';
 import { MATCH_ALL } from '../../src/flowtable/match.ts';
-import { ofPort } from '../../src/flowtable/of-port.ts';
 import { matchCodec } from '../../src/ofproto/codec/match.ts';
-import { decodeMessage } from '../../src/ofproto/codec/messages.ts';
 import { Writer } from '../../src/ofproto/codec/writer.ts';
 import { OFPTT_ALL } from '../../src/ofproto/model.ts';
-import { applyFlowMod } from '../../src/ofproto/tables/flow-mods.ts';
 import { flowStats } from '../../src/ofproto/tables/flow-stats.ts';
-import { applyGroupMod } from '../../src/ofproto/tables/groups.ts';
-import { Lab } from './lab.ts';
 import {
   apply,
   type Carrier,
@@ -46,40 +41,8 @@ import {
   write,
   writeMetadata,
 } from './openflow13.ts';
+import { out2, Target, VERSION } from './openflow13-target.ts';
 
-const VERSION = 4;
-
-class Target {
-  readonly lab = new Lab();
-  readonly bridge = this.lab.bridge('br0');
-
-  static async of(...messages: Uint8Array[]): Promise<Target> {
-    const target = new Target();
-    target.bridge.configure({ failMode: 'secure' });
-    for (const number of [1, 2, 3]) await target.lab.port(target.bridge, `p${number}`, number);
-    for (const message of messages) expect(target.tell(message)).toBeNull();
-    return target;
-  }
-
-  /** Error of a message; null when it was carried out. */
-  tell(bytes: Uint8Array): string | null {
-    const got = decodeMessage(bytes, { version: VERSION });
-    if (!got.ok) return got.error;
-    const { message } = got;
-    if (message.kind === 'flowMod')
-      return applyFlowMod(this.bridge, message.flowMod)?.error ?? null;
-    if (message.kind !== 'groupMod') return message.kind;
-    return applyGroupMod(this.bridge, message.groupMod)?.error ?? null;
-  }
-
-  /** `port hex` of each frame that leaves. */
-  send(bytes: Uint8Array, port = 1): string[] {
-    this.lab.deliver(port, bytes);
-    return this.lab.sent.map((sent) => `${sent.port} ${hexOf(sent.frame)}`);
-  }
-}
-
-const out2 = (bytes: Uint8Array): string[] => [`2 ${hexOf(bytes)}`];
 const TYPE: Record<string, string> = { 4: '0800', 6: '86dd', p: '0806' };
 const typeOf = (kind: Kind): string => TYPE[kind.at(-1) as string];
 
@@ -517,40 +480,6 @@ describe('two tags', () => {
     const small = await Target.of();
     const any = flowMod(0, VLAN(10), apply(popVlan, popVlan));
     expect(small.tell(any)).toBe('OFPBAC_MATCH_INCONSISTENT');
-  });
-});
-
-describe('ports', () => {
-  test('in_phy_port is the port that the frame came in on, and is told from others', async () => {
-    const phy = (port: number): string =>
-      oxm('in_port', hex(1, 4)) + oxm('in_phy_port', hex(port, 4));
-    const same = await Target.of(flowMod(0, phy(1), apply(output(2))));
-    expect(same.send(frame('tcp4', 'plain'))).toHaveLength(1);
-    expect(same.send(frame('tcp4', 'plain'), 3)).toEqual([]);
-    const other = await Target.of(flowMod(0, phy(3), apply(output(2))));
-    expect(other.send(frame('tcp4', 'plain'))).toEqual([]);
-  });
-  test('in_phy_port needs in_port, takes no mask and is not for setting', async () => {
-    const target = await Target.of();
-    expect(target.tell(flowMod(0, oxm('in_phy_port', '1')))).toBe('OFPBMC_BAD_PREREQ');
-    const masked = oxm('in_port', '1') + oxm('in_phy_port', '1', '1');
-    expect(target.tell(flowMod(0, masked))).toBe('OFPBMC_BAD_MASK');
-    const set = apply(setField('in_phy_port', '1'));
-    expect(target.tell(flowMod(0, '', set))).toBe('OFPBAC_BAD_SET_ARGUMENT');
-  });
-  test('a fast failover group goes by the ports that its buckets watch', async () => {
-    const target = await Target.of(
-      groupMod(1, 3, { watch: 2, actions: output(2) }, { watch: 3, actions: output(3) }),
-      flowMod(0, '', apply(toGroup(1))),
-    );
-    const ports = (): number[] => target.lab.deliver(1, frame('tcp4', 'plain'));
-    expect(ports()).toEqual([2]);
-    target.bridge.setPortState(ofPort(2), false);
-    await target.lab.switch.revalidateAll();
-    expect(ports()).toEqual([3]);
-    target.bridge.setPortState(ofPort(3), false);
-    await target.lab.switch.revalidateAll();
-    expect(ports()).toEqual([]);
   });
 });
 

@@ -112,11 +112,10 @@ export function flowMod(table: number, match: string, ...instructions: string[])
 export function groupMod(
   group: number,
   type: number,
-  ...buckets: { watch: number; actions: string }[]
+  ...buckets: { watch: number; weight?: number; actions: string }[]
 ): Uint8Array {
-  const weight = type === 1 ? 1 : 0;
   const list = buckets.map(
-    ({ watch, actions }) =>
+    ({ watch, weight = type === 1 ? 1 : 0, actions }) =>
       `${hex(16 + actions.length / 2, 2)}${hex(weight, 2)}${type === 3 ? hex(watch, 4) : 'ffffffff'}ffffffff00000000${actions}`,
   );
   const body = `0000${hex(type, 1)}00${hex(group, 4)}${list.join('')}`;
