@@ -67,6 +67,8 @@ export class InterfaceEntry {
   complaint = '';
   /** What the datapath drops beyond. */
   policing: PolicingConfig = NO_POLICING;
+  /** TCP segments that it receives are joined. */
+  joins = false;
   /** MTU that the datapath enforces. */
   datapathMtu: number;
 
@@ -354,7 +356,10 @@ export class Applier {
       for (const running of entry.entries.values()) running.status = running.netdev.status();
       this.settleAddresses(entry);
       this.settleMtu(entry);
-      for (const running of entry.entries.values()) settlePolicing(entry.fabric, running);
+      for (const running of entry.entries.values()) {
+        settlePolicing(entry.fabric, running);
+        settleGro(entry.fabric, running);
+      }
       for (const running of entry.entries.values()) {
         const { adminUp, mac } = running.status;
         entry.bridge.setPortDevice(running.ofPort, mac ?? 0n, portLink(running.status));
@@ -468,6 +473,14 @@ function settlePolicing({ datapath }: Fabric, running: InterfaceEntry): void {
   if (JSON.stringify(policing) === JSON.stringify(running.policing)) return;
   running.policing = policing;
   datapath.setPolicing(running.portNo, policing);
+}
+
+/** other_config:gro of an Interface row: an extension of this switch. */
+function settleGro({ datapath }: Fabric, running: InterfaceEntry): void {
+  const isOn = running.want.otherConfig.gro === 'true';
+  if (running.netdev.spec === null || running.portNo === null || isOn === running.joins) return;
+  running.joins = isOn;
+  datapath.setGro(running.portNo, isOn);
 }
 
 /** Two tunnels that the same packets belong to cannot be told apart. */

@@ -47,6 +47,21 @@ export class Batch {
     this.count = 0;
   }
 
+  /** What port and offload metadata say of frame `from` becomes frame `to`'s, whose own is lost. */
+  move(from: number, to: number): void {
+    this.start[to] = this.start[from];
+    this.length[to] = this.length[from];
+    this.room[to] = this.room[from];
+    this.inPort[to] = this.inPort[from];
+    this.offloadFlags[to] = this.offloadFlags[from];
+    this.gsoType[to] = this.gsoType[from];
+    this.gsoSize[to] = this.gsoSize[from];
+    this.headerBytes[to] = this.headerBytes[from];
+    this.csumStart[to] = this.csumStart[from];
+    this.csumOffset[to] = this.csumOffset[from];
+    this.shared[to] = this.shared[from];
+  }
+
   /** Appends a frame without offload metadata; the caller has checked `count < BATCH_FRAMES`. Returns its index. */
   append(inPort: number, start: number, length: number, room: number): number {
     const p = this.count++;

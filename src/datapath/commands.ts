@@ -11,6 +11,7 @@
  *   BARRIER      sequence
  *   INJECT       port, frame bytes, 3 offload words, frame
  *   SET_METER    meter, text bytes, JSON of MeterConfig or null
+ *   SET_GRO      port, 0 or 1
  *   SET_POLICING port, text bytes, JSON of PolicingConfig
  *   STOP
  * Worker to main, first word RecordKind:
@@ -33,6 +34,7 @@ export const CommandKind = {
   STOP: 9,
   SET_METER: 10,
   SET_POLICING: 11,
+  SET_GRO: 12,
 } as const;
 
 export const RecordKind = { UPCALL: 1, TRANSMIT: 2 } as const;

@@ -14,6 +14,7 @@ import { MAX_FRAME_BYTES, UpcallReason } from './datapath.ts';
 import { Egress, HEADROOM } from './egress.ts';
 import type { UpcallSink } from './execute.ts';
 import { Executor } from './execute.ts';
+import { Gro } from './gro.ts';
 import type { LookupOptions } from './megaflow.ts';
 import { FLOW_MISS, FLOW_SKIP, MegaflowCache } from './megaflow.ts';
 import { Meters } from './meter.ts';
@@ -57,6 +58,9 @@ export class DatapathCore {
   private readonly policers: (Policer | undefined)[] = [];
   private readonly rawNow: () => number;
   /** Index 0 takes what poll() receives, index n what was recirculated n times. */
+  /** Ports whose segments are joined; the memory for it is taken when the first port wants it. */
+  private readonly joins: (true | undefined)[] = [];
+  private gro: Gro | null = null;
   private readonly batches: Batch[] = [];
   /** Frames of execute(). */
   private readonly given = new Batch();
@@ -104,6 +108,7 @@ export class DatapathCore {
   detach(portNo: PortNo): Port | undefined {
     this.flush();
     this.policers[portNo] = undefined;
+    this.joins[portNo] = undefined;
     return this.egress.detach(portNo);
   }
 
@@ -120,6 +125,12 @@ export class DatapathCore {
     const isLimited = config.rateKbps > 0 || config.ratePps > 0;
     const now = this.shared.now(this.rawNow());
     this.policers[portNo] = isLimited ? new Policer(config, now) : undefined;
+  }
+
+  /** Whether TCP segments that come in on the port are joined (gro.ts). */
+  setGro(portNo: PortNo, on: boolean): void {
+    this.joins[portNo] = on ? true : undefined;
+    if (on) this.gro ??= new Gro(this.region);
   }
 
   putFlow(id: FlowId, match: SparseMatch, program: Int32Array): void {
@@ -192,6 +203,7 @@ export class DatapathCore {
     batch.clear();
     const count = port.receive(batch);
     if (count === 0) return 0;
+    if (count > 1 && this.joins[port.portNo] !== undefined) this.gro?.merge(batch);
     const policer = this.policers[port.portNo];
     const now = policer === undefined ? 0 : this.shared.now(this.rawNow());
     for (let p = 0; p < batch.count; p++) {

@@ -181,6 +181,8 @@ export interface Datapath {
   setPortMtu(port: PortNo, mtu: number): void;
   /** Drops what the port receives beyond the rates, until the port is removed; buckets start full. */
   setPolicing(port: PortNo, config: PolicingConfig): void;
+  /** Whether TCP segments that the port receives are joined (gro.ts), until it is removed; not at first. */
+  setGro(port: PortNo, on: boolean): void;
 
   /**
    * Installs or replaces (same id) a megaflow. With the same id and match only the program changes, and

@@ -90,6 +90,10 @@ export class InlineDatapath implements Datapath {
     this.core.setMtu(portNo, mtu);
   }
 
+  setGro(portNo: PortNo, on: boolean): void {
+    this.core.setGro(portNo, on);
+  }
+
   setPolicing(portNo: PortNo, config: PolicingConfig): void {
     this.core.setPolicing(portNo, config);
   }

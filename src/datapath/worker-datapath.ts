@@ -234,6 +234,10 @@ export class WorkerDatapath implements Datapath {
     this.textCommand(CommandKind.SET_METER, id, config);
   }
 
+  setGro(port: PortNo, on: boolean): void {
+    this.command(CommandKind.SET_GRO, port, on ? 1 : 0);
+  }
+
   setPolicing(port: PortNo, config: PolicingConfig): void {
     this.textCommand(CommandKind.SET_POLICING, port, config);
   }

@@ -206,6 +206,9 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
       case CommandKind.SET_MTU:
         core.setMtu(words[at + 1] as PortNo, words[at + 2]);
         return false;
+      case CommandKind.SET_GRO:
+        core.setGro(words[at + 1] as PortNo, words[at + 2] === 1);
+        return false;
       case CommandKind.BARRIER:
         core.flush();
         post({ kind: 'done', sequence: words[at + 1] });
