@@ -21,10 +21,19 @@ interface Contestant {
   /** Command of the daemon; empty for the kernel. */
   readonly command: string;
   readonly settings: string;
+  /** Set in other_config of both interfaces. */
+  readonly interfaceSettings?: string;
 }
 
 const CONTESTANTS: readonly Contestant[] = [
   { name: 'ts-vswitch', title: 'ts-vswitch', command: daemonCommand(), settings: '' },
+  {
+    name: 'ts-vswitch-gro',
+    title: 'ts-vswitch + GRO',
+    command: daemonCommand(),
+    settings: '',
+    interfaceSettings: 'gro=true',
+  },
   { name: 'ovs', title: 'Open vSwitch', command: 'ovs-vswitchd', settings: '' },
   {
     name: 'ovs-tso',
@@ -73,6 +82,10 @@ const makeReady = async (contestant: Contestant): Promise<void> => {
         ? `ip link set ${host.port} master br0`
         : `ovs-vsctl add-port br0 ${host.port}`,
     );
+    if (contestant.interfaceSettings !== undefined)
+      await machine.sh(
+        `ovs-vsctl set interface ${host.port} other_config:${contestant.interfaceSettings}`,
+      );
   }
 };
 
