@@ -10,8 +10,10 @@ import { applyFlowMod } from '../../src/ofproto/tables/flow-mods.ts';
 import { formatTrace } from '../../src/ofproto/text/trace-text.ts';
 import { XlateScratch } from '../../src/ofproto/xlate/context.ts';
 import { applyEffects, type Effect } from '../../src/ofproto/xlate/effect.ts';
+import { fieldWrite } from '../../src/ofproto/xlate/subfields.ts';
 import { Trace } from '../../src/ofproto/xlate/trace.ts';
 import { translate } from '../../src/ofproto/xlate/translate.ts';
+import { type Field, fieldByName } from '../../src/packet/fields.ts';
 import * as K from '../../src/packet/key.ts';
 import { Lab } from './lab.ts';
 import { chanceOf } from './random/chance.ts';
@@ -42,6 +44,15 @@ const possible = (flow: Uint32Array, word: number): number => {
 };
 
 describe('translation through tables', () => {
+  test('a tunnel option without a place leaves nothing behind for the next field that is written', () => {
+    fieldWrite(fieldByName('tun_metadata0') as Field, 0n, 0x1_0000_0000_0000n);
+    for (let bits = 900; bits < 992; bits++) {
+      fieldWrite(fieldByName('tun_metadata0') as Field, 0n, (1n << BigInt(bits)) - 1n);
+    }
+    const write = fieldWrite(fieldByName('udp_src') as Field, 0n, 7n);
+    expect(write).toEqual({ words: [K.TP], values: [0], masks: [0x70000] });
+  });
+
   test('a label that becomes all zeros is not taken for none, whatever is below', async () => {
     const lab = new Lab();
     const bridge = lab.bridge('br0');

@@ -5,16 +5,9 @@
  * depends on what it has. A field whose header the flow does not have is neither read nor written.
  */
 import type { Subfield } from '../../flowtable/action.ts';
-import {
-  type Field,
-  fullMask,
-  readField,
-  tunMetadataIndex,
-  writeField,
-} from '../../packet/fields.ts';
+import { type Field, fullMask, readField, tunMetadataIndex } from '../../packet/fields.ts';
 import {
   ETH_TYPE_PROTO,
-  FLOW_WORDS,
   FRAG_LATER,
   MPLS_LSE,
   OF_IN_PORT,
@@ -111,24 +104,24 @@ export interface FieldWrite {
   readonly masks: readonly number[];
 }
 
-const scratchValue = new Uint32Array(FLOW_WORDS);
-const scratchMask = new Uint32Array(FLOW_WORDS);
-
-/** What writing `value` under `mask` into `field` means for the words of a flow: an option of a tunnel becomes present. */
+/** What writing `value` under `mask` into `field` means for the words of a flow. */
 export function fieldWrite(field: Field, value: bigint, mask: bigint): FieldWrite {
-  writeField(scratchValue, field, value & mask);
-  writeField(scratchMask, field, mask);
   const words: number[] = [];
   const values: number[] = [];
   const masks: number[] = [];
-  for (let w = field.at >>> 5; w <= (field.at + field.bits - 1) >>> 5; w++) {
-    if (scratchMask[w] !== 0) {
-      words.push(w);
-      values.push(scratchValue[w]);
-      masks.push(scratchMask[w]);
+  for (let bit = field.at, left = field.at < 0 ? 0 : field.bits; left > 0; ) {
+    const take = Math.min(32 - (bit & 31), left);
+    left -= take;
+    const shift = 32 - (bit & 31) - take;
+    const ones = 0xffffffff >>> (32 - take);
+    const low = BigInt(left);
+    const m = ((Number((mask >> low) & 0xffffffffn) & ones) << shift) >>> 0;
+    if (m !== 0) {
+      words.push(bit >>> 5);
+      values.push(((Number((value >> low) & 0xffffffffn) << shift) & m) >>> 0);
+      masks.push(m);
     }
-    scratchValue[w] = 0;
-    scratchMask[w] = 0;
+    bit += take;
   }
   const index = tunMetadataIndex(field);
   if (index !== undefined) {
