@@ -31,6 +31,8 @@ export class Batch {
   readonly headerBytes = new Uint16Array(BATCH_FRAMES);
   readonly csumStart = new Uint16Array(BATCH_FRAMES);
   readonly csumOffset = new Uint16Array(BATCH_FRAMES);
+  /** Queue that the frame leaves by, where its port has queues. */
+  readonly priority = new Uint32Array(BATCH_FRAMES);
   /** Offsets of the network and transport headers from `start`; 0 where there is none. */
   readonly l3 = new Uint16Array(BATCH_FRAMES);
   readonly l4 = new Uint16Array(BATCH_FRAMES);
@@ -75,6 +77,7 @@ export class Batch {
     this.headerBytes[p] = 0;
     this.csumStart[p] = 0;
     this.csumOffset[p] = 0;
+    this.priority[p] = 0;
     this.shared[p] = 0;
     return p;
   }

@@ -13,6 +13,7 @@
  *   SET_METER    meter, text bytes, JSON of MeterConfig or null
  *   SET_GRO      port, 0 or 1
  *   SET_POLICING port, text bytes, JSON of PolicingConfig
+ *   SET_QOS      port, text bytes, JSON of SetQos
  *   STOP
  * Worker to main, first word RecordKind:
  *   UPCALL       reason, cookie kind, COOKIE_WORDS words, frame bytes, 3 offload words, DP_WORDS key words, frame
@@ -21,6 +22,7 @@
  */
 import type { FrameOffload, PortSpec } from './datapath.ts';
 import { COOKIE_WORDS } from './program.ts';
+import type { QosConfig } from './qos.ts';
 
 export const CommandKind = {
   PUT_FLOW: 1,
@@ -35,6 +37,7 @@ export const CommandKind = {
   SET_METER: 10,
   SET_POLICING: 11,
   SET_GRO: 12,
+  SET_QOS: 13,
 } as const;
 
 export const RecordKind = { UPCALL: 1, TRANSMIT: 2 } as const;
@@ -54,6 +57,12 @@ export interface AddPort {
   port: number;
   name: string;
   spec: PortSpec;
+}
+
+export interface SetQos {
+  config: QosConfig | null;
+  /** Where its queues count (Shared). */
+  slots: readonly number[];
 }
 
 /** What the worker is started with (workerData). */

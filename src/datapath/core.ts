@@ -15,11 +15,13 @@ import { Egress, HEADROOM } from './egress.ts';
 import type { UpcallSink } from './execute.ts';
 import { Executor } from './execute.ts';
 import { Gro } from './gro.ts';
+import { HeldPorts } from './held-ports.ts';
 import type { LookupOptions } from './megaflow.ts';
 import { FLOW_MISS, FLOW_SKIP, MegaflowCache } from './megaflow.ts';
 import { Meters } from './meter.ts';
 import { Policer, type PolicingConfig } from './policer.ts';
 import type { Port } from './port.ts';
+import type { QosConfig } from './qos.ts';
 import type { Shared } from './shared.ts';
 import {
   counterIndex,
@@ -56,6 +58,8 @@ export class DatapathCore {
   private readonly meters: Meters;
   /** By port number. */
   private readonly policers: (Policer | undefined)[] = [];
+  /** Ports whose frames wait; whoever drives this drains them when they are due. */
+  readonly held: HeldPorts;
   private readonly rawNow: () => number;
   /** Index 0 takes what poll() receives, index n what was recirculated n times. */
   /** Ports whose segments are joined; the memory for it is taken when the first port wants it. */
@@ -67,7 +71,7 @@ export class DatapathCore {
 
   /**
    * `rawNow`: monotonic milliseconds (Shared.now turns them into clock time). `sink` takes upcalls. `seed` salts the
-   * megaflow hash. The region must have 8 MiB free for copies and segments.
+   * megaflow hash. `exactNow`: as rawNow, with fractions. The region must have 8 MiB free for copies and segments.
    */
   constructor(
     region: Region,
@@ -76,6 +80,7 @@ export class DatapathCore {
     rawNow: () => number,
     seed = 0,
     lookup?: LookupOptions,
+    exactNow: () => number = rawNow,
   ) {
     this.region = region;
     this.shared = shared;
@@ -83,6 +88,7 @@ export class DatapathCore {
     this.cache = new MegaflowCache(seed, lookup);
     this.meters = new Meters(shared);
     this.egress = new Egress(region, shared);
+    this.held = new HeldPorts(region, shared, exactNow, seed);
     this.executor = new Executor(
       region,
       shared,
@@ -109,7 +115,8 @@ export class DatapathCore {
     this.flush();
     this.policers[portNo] = undefined;
     this.joins[portNo] = undefined;
-    return this.egress.detach(portNo);
+    const port = this.egress.detach(portNo);
+    return port && this.held.remove(port);
   }
 
   port(portNo: PortNo): Port | undefined {
@@ -131,6 +138,14 @@ export class DatapathCore {
   setGro(portNo: PortNo, on: boolean): void {
     this.joins[portNo] = on ? true : undefined;
     if (on) this.gro ??= new Gro(this.region);
+  }
+
+  /** `slots`: where the queues count (Shared), in the order of the configuration. */
+  setQos(portNo: PortNo, config: QosConfig | null, slots: readonly number[]): void {
+    const port = this.egress.ports[portNo];
+    if (port === undefined) return;
+    this.flush();
+    this.egress.ports[portNo] = this.held.configure(port, config, slots);
   }
 
   putFlow(id: FlowId, match: SparseMatch, program: Int32Array): void {
@@ -296,6 +311,7 @@ export class DatapathCore {
     next.headerBytes[q] = batch.headerBytes[p];
     next.csumStart[q] = batch.csumStart[p];
     next.csumOffset[q] = batch.csumOffset[p];
+    next.priority[q] = batch.priority[p];
     if (aliased) batch.shared[p] |= SHARED_ALIAS;
     next.shared[q] = batch.shared[p];
     const from = p * DP_WORDS;

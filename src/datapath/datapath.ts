@@ -9,6 +9,7 @@
 
 import type { DatapathEvent, DropReason } from './drop-reason.ts';
 import type { PolicingConfig } from './policer.ts';
+import type { QosConfig, QueueStats } from './qos.ts';
 
 declare const portNoBrand: unique symbol;
 /** Datapath port number, 0..65535. Never an OpenFlow port number: mixing them does not compile. */
@@ -183,6 +184,13 @@ export interface Datapath {
   setPolicing(port: PortNo, config: PolicingConfig): void;
   /** Whether TCP segments that the port receives are joined (gro.ts), until it is removed; not at first. */
   setGro(port: PortNo, on: boolean): void;
+  /**
+   * Makes frames wait for their turn on their way out, until the port is removed; null sends at once again. Not for tunnels. Queues
+   * that stay keep their frames and statistics.
+   */
+  setQos(port: PortNo, config: QosConfig | null): void;
+  /** Of a queue in setQos; null when there is none. */
+  queueStats(port: PortNo, queue: number): QueueStats | null;
 
   /**
    * Installs or replaces (same id) a megaflow. With the same id and match only the program changes, and

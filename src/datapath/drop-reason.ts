@@ -51,6 +51,9 @@ export const DROP_REASONS = [
   // Outer packets.
   'drop_tunnel_mtu_exceeded',
   'drop_tunnel_no_route',
+  // QoS of a port.
+  'drop_tx_qos_queue_full',
+  'drop_tx_qos_loss',
 ] as const;
 
 export type DropReason = (typeof DROP_REASONS)[number];

@@ -204,6 +204,7 @@ export class Egress {
     const out = this.out;
     if (out.count === BATCH_FRAMES) out.clear();
     const q = out.append(batch.inPort[p], start, length, 0);
+    out.priority[q] = batch.priority[p];
     // A tunnel's port reads where to from the key.
     if (port.cutsSegments) {
       const from = p * DP_WORDS;

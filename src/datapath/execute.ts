@@ -7,7 +7,14 @@
 import { extract } from '../packet/extract.ts';
 import { flowHash } from '../packet/flow-hash.ts';
 import { DIRTY_COLD, GSO_NONE } from '../packet/frames.ts';
-import { CT_STATE, DP_HASH, DP_WORDS, HOT_WORDS, PACKET_TYPE } from '../packet/key.ts';
+import {
+  CT_STATE,
+  DP_HASH,
+  DP_WORDS,
+  HOT_WORDS,
+  PACKET_TYPE,
+  SKB_PRIORITY,
+} from '../packet/key.ts';
 import { MPLS_ENTRY_BYTES, PBB_HEADER_BYTES, VLAN_TAG_BYTES } from '../packet/protocol.ts';
 import {
   copyTtlIn,
@@ -66,7 +73,7 @@ const TOO_DEEP = counterIndex('drop_action_recursion_too_deep');
 const NO_LIMIT = 0x7fffffff;
 /** CLONE inside CLONE. */
 const MAX_CLONE_DEPTH = 8;
-const SAVED_COLUMNS = 12;
+const SAVED_COLUMNS = 13;
 
 export class Executor {
   private readonly region: Region;
@@ -162,6 +169,10 @@ export class Executor {
           popVlan(this.region, batch, p);
           break;
         case Op.SET:
+          if (program[at + 1] === SKB_PRIORITY) {
+            batch.priority[p] = program[at + 2];
+            break;
+          }
           if (rewritesBytes(program[at + 1]) && !this.egress.own(batch, p)) {
             this.shared.counters[NO_MEMORY]++;
             return;
@@ -362,6 +373,7 @@ export class Executor {
     saved[at + 9] = batch.l3[p];
     saved[at + 10] = batch.l4[p];
     saved[at + 11] = batch.shared[p];
+    saved[at + 12] = batch.priority[p];
     const key = clones * DP_WORDS;
     const base = p * DP_WORDS;
     for (let i = 0; i < DP_WORDS; i++) this.savedKeys[key + i] = batch.keys[base + i];
@@ -379,6 +391,7 @@ export class Executor {
     batch.csumOffset[p] = saved[at + 8];
     batch.l3[p] = saved[at + 9];
     batch.l4[p] = saved[at + 10];
+    batch.priority[p] = saved[at + 12];
     // What the clone did with the bytes before it copied them is not known any more: assume the most.
     batch.shared[p] = saved[at + 11] | SHARED_QUEUED;
     if (this.recirculated !== recirculated) batch.shared[p] |= SHARED_ALIAS;

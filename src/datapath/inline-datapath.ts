@@ -10,7 +10,7 @@
 import { DP_WORDS } from '../packet/key.ts';
 import type { Region } from '../sys/region.ts';
 import { heapRegion } from '../sys/region.ts';
-import type { Clock } from '../util/clock.ts';
+import type { Clock, Timer } from '../util/clock.ts';
 import type { Batch } from './batch.ts';
 import { DatapathCore } from './core.ts';
 import type {
@@ -32,6 +32,7 @@ import type { DatapathEvent, DropReason } from './drop-reason.ts';
 import { DUMMY_MEMORY_BYTES, DummyPort } from './dummy-port.ts';
 import type { PolicingConfig } from './policer.ts';
 import { COOKIE_WORDS } from './program.ts';
+import { type QosConfig, type QueueStats, queueIds } from './qos.ts';
 import { Shared } from './shared.ts';
 
 /** Upcalls that may wait for the handler; more are lost and counted. */
@@ -52,9 +53,12 @@ export class InlineDatapath implements Datapath {
   /** True inside run(): calls made meanwhile leave the work to it. */
   private running = false;
   private needsFlush = false;
+  private readonly clock: Clock;
+  private heldTimer: Timer | null = null;
 
   constructor(clock: Clock, region: Region = heapRegion(16 << 20)) {
     this.region = region;
+    this.clock = clock;
     this.memory = region.allocate(DUMMY_MEMORY_BYTES);
     this.core = new DatapathCore(
       region,
@@ -83,6 +87,7 @@ export class InlineDatapath implements Datapath {
     this.taps.delete(portNo);
     if (port === undefined) return;
     port.close();
+    this.shared.assignQueues(portNo, []);
     this.shared.releasePort(portNo);
   }
 
@@ -96,6 +101,15 @@ export class InlineDatapath implements Datapath {
 
   setPolicing(portNo: PortNo, config: PolicingConfig): void {
     this.core.setPolicing(portNo, config);
+  }
+
+  setQos(portNo: PortNo, config: QosConfig | null): void {
+    this.core.setQos(portNo, config, this.shared.assignQueues(portNo, queueIds(config)));
+    this.awaitHeld();
+  }
+
+  queueStats(portNo: PortNo, queue: number): QueueStats | null {
+    return this.shared.queueStats(portNo, queue);
   }
 
   putFlow(id: FlowId, match: SparseMatch, program: Int32Array): void {
@@ -144,6 +158,7 @@ export class InlineDatapath implements Datapath {
   async barrier(): Promise<void> {}
 
   async close(): Promise<void> {
+    this.heldTimer?.cancel();
     for (const portNo of [...this.ports.keys()]) await this.removePort(portNo);
   }
 
@@ -181,7 +196,20 @@ export class InlineDatapath implements Datapath {
       for (let n = this.upcalls.splice(0).length; n > 0; n--) this.core.countLostUpcall();
     } finally {
       this.running = false;
+      this.awaitHeld();
     }
+  }
+
+  /** Frames that wait for their turn go by a timer of the clock. */
+  private awaitHeld(): void {
+    this.heldTimer?.cancel();
+    this.heldTimer = null;
+    if (this.core.held.frames === 0) return;
+    const delayMs = Math.max(1, Math.ceil(this.core.held.dueMs() - this.clock.now()));
+    this.heldTimer = this.clock.after(delayMs, () => {
+      this.core.held.drainAll();
+      this.run();
+    });
   }
 
   private flushGiven(): void {

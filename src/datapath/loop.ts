@@ -86,6 +86,7 @@ export class Loop {
   run(): void {
     this.running = true;
     for (let round = 1; this.running; round++) {
+      if (this.core.held.frames > 0) this.core.held.drainAll();
       if (this.commands.waiting()) {
         this.commands.take();
         this.commands.report();
@@ -126,6 +127,11 @@ export class Loop {
       const dueMs = this.collectedAtMs + DROPS_DELAY_MS - this.nowMs();
       if (dueMs <= 0) this.collectDrops();
       else timeoutMs = Math.ceil(dueMs);
+    }
+    if (this.core.held.frames > 0) {
+      const waitMs = this.core.held.dueMs() - this.core.held.now();
+      if (waitMs <= 0) return;
+      if (timeoutMs < 0 || waitMs < timeoutMs) timeoutMs = Math.ceil(waitMs);
     }
     this.commands.setSleeping(true);
     if (!this.commands.waiting()) {

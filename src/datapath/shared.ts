@@ -2,7 +2,8 @@
  * What the two threads share: statistics, counters and the clock, in one (Shared)ArrayBuffer.
  *
  * Layout, all 8-byte cells: FLOW_SLOTS x 4 (packets, bytes, used ms, TCP flags), PORT_SLOTS x 16 port statistics,
- * then 128 counters, 8 lookup totals, 2 clock cells, METER_SLOTS x 18 meter statistics, and 65,536 Int32 that map a port number to its slot.
+ * then 128 counters, 8 lookup totals, 2 clock cells, METER_SLOTS x 18 meter statistics, QUEUE_SLOTS x 4 of queues (bytes, packets,
+ * errors), and 65,536 Int32 that map a port number to its slot.
  * Memory is zero until touched, so unused slots cost address space only.
  *
  * One writer per cell: the datapath's thread adds, the main thread reads; the main thread writes the map and the clock.
@@ -12,6 +13,7 @@ import type { FlowId, FlowStats, LookupStats, MeterStats, PortNo, PortStats } fr
 import { FLOW_SLOTS, MAX_BANDS, METER_SLOTS } from './datapath.ts';
 import type { DatapathEvent, DropReason } from './drop-reason.ts';
 import { DATAPATH_EVENTS, DROP_REASONS } from './drop-reason.ts';
+import type { QueueStats } from './qos.ts';
 
 /** Float64 cells of one flow. */
 export const FLOW_CELLS = 4;
@@ -41,6 +43,14 @@ export const METER_BYTES = 1;
 /** Packets and bytes of band 0; those of the next bands follow. */
 export const METER_BAND = 2;
 
+/** Queues that can be counted at once. Slot 0 is nobody's. */
+const QUEUE_SLOTS = 4096;
+/** Float64 cells of one queue. */
+export const QUEUE_CELLS = 4;
+export const QUEUE_BYTES = 0;
+export const QUEUE_PACKETS = 1;
+export const QUEUE_ERRORS = 2;
+
 const COUNTER_CELLS = 128;
 const LOOKUP_CELLS = 8;
 const CLOCK_CELLS = 2;
@@ -59,7 +69,8 @@ const CELLS =
   COUNTER_CELLS +
   LOOKUP_CELLS +
   CLOCK_CELLS +
-  METER_SLOTS * METER_CELLS;
+  METER_SLOTS * METER_CELLS +
+  QUEUE_SLOTS * QUEUE_CELLS;
 
 /** Bytes that the buffer of a Shared needs. */
 export const SHARED_BYTES = CELLS * 8 + PORT_NUMBERS * 4;
@@ -81,10 +92,16 @@ export class Shared {
   readonly lookups: Float64Array;
   /** METER_CELLS cells a meter. */
   readonly meters: Float64Array;
+  /** QUEUE_CELLS cells a queue. */
+  readonly queues: Float64Array;
   private readonly clock: Float64Array;
   private readonly slots: Int32Array;
   /** Main thread only: slots in use. */
   private readonly taken = new Uint8Array(PORT_SLOTS);
+  /** Main thread only: slots of queues by port, then by number. */
+  private readonly queueSlots = new Map<PortNo, ReadonlyMap<number, number>>();
+  private readonly queueTaken = new Uint8Array(QUEUE_SLOTS);
+  private lastQueueSlot = 0;
 
   /** `buffer`: SHARED_BYTES zero bytes; a SharedArrayBuffer when two threads make a Shared of it. */
   constructor(buffer: ArrayBufferLike = new ArrayBuffer(SHARED_BYTES)) {
@@ -101,6 +118,7 @@ export class Shared {
     this.lookups = cells(LOOKUP_CELLS);
     this.clock = cells(CLOCK_CELLS);
     this.meters = cells(METER_SLOTS * METER_CELLS);
+    this.queues = cells(QUEUE_SLOTS * QUEUE_CELLS);
     this.slots = new Int32Array(buffer, at, PORT_NUMBERS);
   }
 
@@ -121,6 +139,45 @@ export class Shared {
   releasePort(port: PortNo): void {
     this.taken[this.slots[port]] = 0;
     this.slots[port] = 0;
+  }
+
+  /**
+   * Slots for the queues of a port, in the order of `ids`. Queues that it had go on counting; new ones start at zero. Slot 0 when
+   * all are taken.
+   */
+  assignQueues(port: PortNo, ids: readonly number[]): number[] {
+    const before = this.queueSlots.get(port) ?? new Map<number, number>();
+    const now = new Map(ids.map((id) => [id, before.get(id) ?? this.freeQueueSlot()]));
+    for (const [id, slot] of before) if (!now.has(id)) this.queueTaken[slot] = 0;
+    if (now.size > 0) this.queueSlots.set(port, now);
+    else this.queueSlots.delete(port);
+    return [...now.values()];
+  }
+
+  /** Null when the port has no such queue. */
+  queueStats(port: PortNo, queue: number): QueueStats | null {
+    const slot = this.queueSlots.get(port)?.get(queue);
+    if (slot === undefined) return null;
+    const at = slot * QUEUE_CELLS;
+    const cells = this.queues;
+    return {
+      txBytes: cells[at + QUEUE_BYTES],
+      txPackets: cells[at + QUEUE_PACKETS],
+      txErrors: cells[at + QUEUE_ERRORS],
+    };
+  }
+
+  /** In turn: one just given up may be counted in for a moment. */
+  private freeQueueSlot(): number {
+    for (let n = 0; n < QUEUE_SLOTS; n++) {
+      this.lastQueueSlot = (this.lastQueueSlot + 1) % QUEUE_SLOTS;
+      if (this.lastQueueSlot === 0 || this.queueTaken[this.lastQueueSlot] !== 0) continue;
+      this.queueTaken[this.lastQueueSlot] = 1;
+      const at = this.lastQueueSlot * QUEUE_CELLS;
+      this.queues.fill(0, at, at + QUEUE_CELLS);
+      return this.lastQueueSlot;
+    }
+    return 0;
   }
 
   /** Time stands still at `nowMs` for the datapath. */

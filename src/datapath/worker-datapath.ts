@@ -20,6 +20,7 @@ import {
   OFFLOAD_WORDS,
   RecordKind,
   readOffload,
+  type SetQos,
   UPCALL_HEAD,
   type WorkerMessage,
   type WorkerStart,
@@ -45,6 +46,7 @@ import { DatapathError } from './datapath-error.ts';
 import type { DatapathEvent, DropReason } from './drop-reason.ts';
 import type { PolicingConfig } from './policer.ts';
 import { COOKIE_WORDS } from './program.ts';
+import { type QosConfig, type QueueStats, queueIds } from './qos.ts';
 import { RingReader, RingWriter, ringBuffer } from './ring.ts';
 import { counterIndex, SHARED_BYTES, Shared } from './shared.ts';
 
@@ -183,6 +185,7 @@ export class WorkerDatapath implements Datapath {
     this.command(CommandKind.REMOVE_PORT, sequence, port);
     await done;
     this.taps.delete(port);
+    this.shared.assignQueues(port, []);
     this.shared.releasePort(port);
   }
 
@@ -240,6 +243,15 @@ export class WorkerDatapath implements Datapath {
 
   setPolicing(port: PortNo, config: PolicingConfig): void {
     this.textCommand(CommandKind.SET_POLICING, port, config);
+  }
+
+  setQos(port: PortNo, config: QosConfig | null): void {
+    const request: SetQos = { config, slots: this.shared.assignQueues(port, queueIds(config)) };
+    this.textCommand(CommandKind.SET_QOS, port, request);
+  }
+
+  queueStats(port: PortNo, queue: number): QueueStats | null {
+    return this.shared.queueStats(port, queue);
   }
 
   private textCommand(kind: number, about: number, value: unknown): void {

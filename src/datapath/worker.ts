@@ -17,6 +17,7 @@ import {
   OFFLOAD_WORDS,
   RecordKind,
   readOffload,
+  type SetQos,
   UPCALL_HEAD,
   type WorkerMessage,
   type WorkerStart,
@@ -72,6 +73,7 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
     () => Math.floor(performance.now() + originMs),
     data.seed,
     { generate: data.generateCode, frontCache: true },
+    () => performance.now(),
   );
   const loop = new Loop(
     core,
@@ -226,6 +228,12 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
       case CommandKind.SET_POLICING: {
         const bytes = commands.bytes.slice((at + 3) * 4, (at + 3) * 4 + words[at + 2]);
         core.setPolicing(words[at + 1] as PortNo, JSON.parse(new TextDecoder().decode(bytes)));
+        return false;
+      }
+      case CommandKind.SET_QOS: {
+        const bytes = commands.bytes.slice((at + 3) * 4, (at + 3) * 4 + words[at + 2]);
+        const { config, slots }: SetQos = JSON.parse(new TextDecoder().decode(bytes));
+        core.setQos(words[at + 1] as PortNo, config, slots);
         return false;
       }
       case CommandKind.SET_METER: {
