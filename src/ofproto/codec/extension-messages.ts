@@ -45,7 +45,7 @@ interface BundleAdd {
   readonly bundleId: number;
   /** OFPBF_*. */
   readonly flags: number;
-  /** A whole message with its header, of the version and xid of the bundle's message. */
+  /** A whole message with its header, of the version and xid of the bundle's message; read, a view of that. */
   readonly bundled: Uint8Array;
   readonly properties: Uint8Array;
 }
@@ -63,7 +63,7 @@ const bundleAdd: Codec<BundleAdd> = {
     const length = r.peekU16(2);
     if (r.bytes[r.offset] !== r.version) r.fail('OFPBFC_BAD_VERSION');
     if (length < HEADER_BYTES || length > r.left) r.fail('OFPBFC_MSG_BAD_LEN');
-    const bundled = r.copy(length);
+    const bundled = r.look(length);
     for (let i = 4; i < HEADER_BYTES; i++) {
       if (bundled[i] !== r.bytes[i]) r.fail('OFPBFC_MSG_BAD_XID');
     }

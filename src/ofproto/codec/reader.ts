@@ -146,6 +146,12 @@ export class Reader {
     return Buffer.from(buffer, byteOffset + this.offset, this.left).toString('latin1');
   }
 
+  /** A view, for what is read on at once and not kept. */
+  look(count: number): Uint8Array {
+    const at = this.take(count);
+    return this.bytes.subarray(at, at + count);
+  }
+
   /** A copy, so that a kept value does not keep the message. */
   copy(count: number): Uint8Array {
     const at = this.take(count);
