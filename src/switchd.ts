@@ -10,6 +10,7 @@ import { Applier, type Fabric } from './config/apply.ts';
 import { Configurator } from './config/configurator.ts';
 import type { Abilities } from './config/desired.ts';
 import { deviceErrorsOf } from './config/device-errors.ts';
+import { MachineRoutes } from './config/machine-routes.ts';
 import { DummyNetdevs } from './config/netdev/dummy-netdev.ts';
 import {
   DUMMY_INTERFACE_TYPES,
@@ -31,6 +32,8 @@ import { OpenflowBridge } from './ofproto/openflow/openflow-bridge.ts';
 import { Switch } from './ofproto/switch.ts';
 import { OvsdbClient } from './ovsdb/client.ts';
 import { Links } from './sys/links.ts';
+import { Neighbors } from './tunnels/neighbors.ts';
+import { Router } from './tunnels/router.ts';
 import { CommandTable } from './unixctl/command.ts';
 import { bridgeCommands } from './unixctl/commands/bridge.ts';
 import { coverageCommands } from './unixctl/commands/coverage.ts';
@@ -45,6 +48,7 @@ import { qosCommands } from './unixctl/commands/qos.ts';
 import { revalidatorCommands } from './unixctl/commands/revalidator.ts';
 import { timeCommands } from './unixctl/commands/time.ts';
 import { traceCommands } from './unixctl/commands/trace.ts';
+import { tunnelCommands } from './unixctl/commands/tunnels.ts';
 import { versionCommands } from './unixctl/commands/version.ts';
 import { vlogCommands } from './unixctl/commands/vlog.ts';
 import { UnixctlServer } from './unixctl/server.ts';
@@ -159,6 +163,7 @@ export async function startSwitch(
     log: vlog.module('netdev_dummy'),
     runDir: options.paths.runDir,
   });
+  const routes = new MachineRoutes(links, dummies);
   const isDummy = options.dummy !== 'none';
   const abilities: Abilities = {
     interfaceTypes: [...INTERFACE_TYPES, ...(isDummy ? DUMMY_INTERFACE_TYPES : [])],
@@ -186,7 +191,8 @@ export async function startSwitch(
         describe: (bytes) => messageText(bytes, { names: {}, context: { version: OF10 } }),
         statusChanged: () => configurator.schedule(),
       }),
-    open: (want, { gate }) => openNetdev(want, { links, dummies, egress: () => ({}) }, gate),
+    open: (want, { gate }) =>
+      openNetdev(want, { links, dummies, egress: (tunnel) => routes.egressOf(tunnel) }, gate),
     log: vlog.module('bridge'),
     deviceLog: vlog.module('netdev'),
   });
@@ -252,6 +258,12 @@ export async function startSwitch(
     ...dpctlFlowCommands(switches, vlog.module('dpif_netdev')),
     ...traceCommands(switches),
     ...revalidatorCommands(switches),
+    ...tunnelCommands({
+      switches,
+      router: new Router(routes),
+      neighbors: new Neighbors(clock),
+      sourcePorts,
+    }),
     ...memoryCommands(() => memoryUsage(fabrics, applier)),
     ...exitCommands(async (cleanup) => {
       await stop(cleanup);
@@ -272,6 +284,7 @@ export async function startSwitch(
       if (cleanup) await configurator.cleanUp();
       client.stop();
       links.close();
+      routes.close();
       await following;
       for (const fabric of fabrics) {
         fabric.switch.close();

@@ -263,6 +263,10 @@ export class Applier {
       this.failures.delete(want.name);
       return { netdev, portNo };
     } catch (failure) {
+      const isNews = this.failures.get(want.name) !== (failure as Error).message;
+      if (isNews && failure instanceof NetdevError && failure.logLine !== null) {
+        this.deps.deviceLog.warn(failure.logLine);
+      }
       this.fail(want, (failure as Error).message);
       if (portNo !== null) fabric.portNumbers.release(portNo);
       await netdev?.close(true);

@@ -45,6 +45,7 @@ export class SharedTunnelPorts {
       const what = extensions || shared.extensions;
       throw new NetdevError(
         `${user}: ${what}, and non-${what} tunnels can't be configured on the same dst_port`,
+        `${user}: could not set configuration (File exists)`,
       );
     }
     if (shared === undefined) {

@@ -18,6 +18,7 @@ import {
   ND_TARGET,
   RECIRC_ID,
   TP,
+  TUN_OPTIONS_LENGTH,
 } from '../packet/key.ts';
 import {
   ETH_TYPE_ARP,
@@ -68,10 +69,13 @@ export function traceReport(
   const programNames = subject.names
     ? { portName: (portNo: number) => source.portName(portNo) }
     : {};
+  // Options are shown as the fields that they are in this bridge.
+  const fields = flow.slice();
+  if (fields[TUN_OPTIONS_LENGTH] !== 0) bridge.tlvTable.optionsToFields(fields);
   let text = `Flow: ${formatPacketFlow(flow, names)}\n`;
   text += formatTrace(trace.roots, names);
   text += `\nFinal flow: ${isUnchanged ? 'unchanged' : formatPacketFlow(final, names)}\n`;
-  text += `Megaflow: ${formatMegaflow(flow, translation.mask, translation.tagBits, names)}\n`;
+  text += `Megaflow: ${formatMegaflow(fields, translation.mask, translation.tagBits, names)}\n`;
   text += `Datapath actions: ${formatProgram(translation.program, flow, programNames)}`;
   const failure = translation.dropReason === null ? undefined : FAILURES[translation.dropReason];
   if (failure !== undefined) {

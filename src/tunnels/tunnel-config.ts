@@ -65,13 +65,13 @@ export const isIpv4 = (address: Address): boolean =>
   address[0] === 0 && address[1] === 0 && address[2] === MAPPED;
 
 /** An IPv4 or IPv6 address; undefined for any other text. */
-function parseAddress(text: string): Address | undefined {
+export function parseAddress(text: string): Address | undefined {
   const ipv4 = parseIpv4(text);
   if (ipv4 !== undefined) return [0, 0, MAPPED, ipv4];
   return parseIpv6(text) as Address | undefined;
 }
 
-const formatAddress = (address: Address): string =>
+export const formatAddress = (address: Address): string =>
   isIpv4(address) ? formatIpv4(address[3]) : formatIpv6(address, 0);
 
 const isMulticast = (address: Address): boolean =>

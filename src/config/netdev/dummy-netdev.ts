@@ -6,6 +6,7 @@
  * decides about every packet.
  */
 import type { PortNo } from '../../datapath/datapath.ts';
+import type { Address } from '../../tunnels/tunnel-config.ts';
 import type { Clock } from '../../util/clock.ts';
 import { PcapWriter } from '../../util/pcap.ts';
 import type { RunningDevice } from '../report-ops.ts';
@@ -30,6 +31,8 @@ export class DummyNetdev implements Netdev {
   readonly typeText: string;
   readonly ifindex = 0;
   adminUp = true;
+  /** What netdev-dummy/ip4addr and ip6addr gave it; prefixes count of 128 bits. */
+  readonly addresses: { address: Address; prefixBits: number }[] = [];
   private mac: bigint;
   private mtu: number;
   private port: PortNo | null = null;

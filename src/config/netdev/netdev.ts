@@ -37,8 +37,12 @@ export interface Netdev {
 
 /** A device that cannot be opened; the message is what the `error` column says. */
 export class NetdevError extends Error {
-  constructor(message: string) {
+  /** What the log says besides. */
+  readonly logLine: string | null;
+
+  constructor(message: string, logLine: string | null = null) {
     super(message);
+    this.logLine = logLine;
     this.name = 'NetdevError';
   }
 }

@@ -1,8 +1,8 @@
 /** `netdev-dummy/*`: feed and steer devices in memory, for tests. */
 import type { DummyNetdev, DummyNetdevs } from '../../config/netdev/dummy-netdev.ts';
-import { parseIpv4, parseIpv6 } from '../../packet/address-text.ts';
 import { composeFrame } from '../../packet/compose.ts';
 import { parseFlow } from '../../packet/flow-parse.ts';
+import { isIpv4, parseAddress } from '../../tunnels/tunnel-config.ts';
 import { type Command, CommandError } from '../command.ts';
 
 const ETHERNET_HEADER_BYTES = 14;
@@ -56,11 +56,13 @@ export function netdevDummyCommands(dummies: DummyNetdevs): Command[] {
       minArgs: 2,
       maxArgs: 2,
       run: ([name, address]) => {
-        find(name, UNKNOWN_NETDEV);
+        const device = find(name, UNKNOWN_NETDEV);
         const [ip, bits] = address.split('/');
-        if (parseIpv4(ip) === undefined || !(Number(bits) >= 0 && Number(bits) <= 32)) {
+        const parsed = parseAddress(ip);
+        if (parsed === undefined || !isIpv4(parsed) || !(Number(bits) >= 0 && Number(bits) <= 32)) {
           throw new CommandError('Invalid parameters');
         }
+        device.addresses.push({ address: parsed, prefixBits: Number(bits) + 96 });
         return 'OK';
       },
     },
@@ -70,10 +72,13 @@ export function netdevDummyCommands(dummies: DummyNetdevs): Command[] {
       minArgs: 2,
       maxArgs: 2,
       run: ([name, address]) => {
-        find(name, UNKNOWN_NETDEV);
-        if (parseIpv6(address.split('/')[0]) === undefined) {
+        const device = find(name, UNKNOWN_NETDEV);
+        const [ip, bits] = address.split('/');
+        const parsed = parseAddress(ip);
+        if (parsed === undefined || isIpv4(parsed)) {
           throw new CommandError(`${address}: bad IPv6 address`);
         }
+        device.addresses.push({ address: parsed, prefixBits: Number(bits ?? 128) });
         return 'OK';
       },
     },

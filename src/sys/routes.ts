@@ -1,0 +1,111 @@
+/** The kernel's routes and addresses (rtnetlink(7)): asked for when somebody wants to know, since tunnels follow them without us. */
+import { type Attribute, attributesOf, NetlinkSocket, NLM_F_DUMP } from './netlink.ts';
+import { SystemError } from './system-error.ts';
+
+const RTM_NEWADDR = 20;
+const RTM_GETADDR = 22;
+const RTM_NEWROUTE = 24;
+const RTM_GETROUTE = 26;
+const RTA_DST = 1;
+const RTA_OIF = 4;
+const RTA_GATEWAY = 5;
+const RTA_PREFSRC = 7;
+const RTA_MARK = 16;
+const IFA_ADDRESS = 1;
+const IFA_LOCAL = 2;
+const AF_INET = 2;
+const AF_INET6 = 10;
+const RTMSG_BYTES = 12;
+const IFADDRMSG_BYTES = 8;
+const RTN_UNICAST = 1;
+const RTN_LOCAL = 2;
+
+/** Addresses are 4 or 16 bytes. */
+export interface KernelRoute {
+  readonly destination: Uint8Array;
+  readonly prefixBits: number;
+  readonly ifindex: number;
+  readonly gateway: Uint8Array | null;
+  readonly source: Uint8Array | null;
+  /** A route to an address of our own. */
+  readonly isLocal: boolean;
+}
+
+export interface KernelAddress {
+  readonly ifindex: number;
+  readonly address: Uint8Array;
+  readonly prefixBits: number;
+}
+
+const bytesOf = (attribute: DataView | undefined): Uint8Array | null =>
+  attribute === undefined
+    ? null
+    : new Uint8Array(attribute.buffer, attribute.byteOffset, attribute.byteLength).slice();
+
+function routeOf(body: DataView): KernelRoute {
+  const attributes = attributesOf(body, RTMSG_BYTES);
+  const bytes = body.getUint8(0) === AF_INET ? 4 : 16;
+  return {
+    destination: bytesOf(attributes.get(RTA_DST)) ?? new Uint8Array(bytes),
+    prefixBits: body.getUint8(1),
+    ifindex: attributes.get(RTA_OIF)?.getInt32(0, true) ?? 0,
+    gateway: bytesOf(attributes.get(RTA_GATEWAY)),
+    source: bytesOf(attributes.get(RTA_PREFSRC)),
+    isLocal: body.getUint8(7) === RTN_LOCAL,
+  };
+}
+
+export class KernelRoutes {
+  private readonly socket = new NetlinkSocket();
+
+  /** How the kernel would send to an address; null when it has no way. */
+  lookup(address: Uint8Array, mark = 0): KernelRoute | null {
+    const fixed = new Uint8Array(RTMSG_BYTES);
+    fixed[0] = address.length === 4 ? AF_INET : AF_INET6;
+    fixed[1] = address.length * 8;
+    const attributes: Attribute[] = [[RTA_DST, address]];
+    if (mark !== 0) attributes.push([RTA_MARK, mark]);
+    let found: KernelRoute | null = null;
+    try {
+      this.socket.request(RTM_GETROUTE, 0, fixed, attributes, 'route', ({ type, body }) => {
+        if (type === RTM_NEWROUTE) found = routeOf(body);
+      });
+    } catch (failure) {
+      if (!(failure instanceof SystemError)) throw failure;
+    }
+    return found;
+  }
+
+  /** All routes to hosts and networks, as they stand in the tables. */
+  all(): KernelRoute[] {
+    const found: KernelRoute[] = [];
+    for (const family of [AF_INET, AF_INET6]) {
+      const fixed = new Uint8Array(RTMSG_BYTES);
+      fixed[0] = family;
+      this.socket.request(RTM_GETROUTE, NLM_F_DUMP, fixed, [], 'routes', ({ type, body }) => {
+        if (type !== RTM_NEWROUTE) return;
+        const kind = body.getUint8(7);
+        if (kind === RTN_UNICAST || kind === RTN_LOCAL) found.push(routeOf(body));
+      });
+    }
+    return found;
+  }
+
+  addresses(): KernelAddress[] {
+    const found: KernelAddress[] = [];
+    const fixed = new Uint8Array(IFADDRMSG_BYTES);
+    this.socket.request(RTM_GETADDR, NLM_F_DUMP, fixed, [], 'addresses', ({ type, body }) => {
+      if (type !== RTM_NEWADDR) return;
+      const attributes = attributesOf(body, IFADDRMSG_BYTES);
+      const address = bytesOf(attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS));
+      if (address === null) return;
+      const prefixBits = body.getUint8(1);
+      found.push({ ifindex: body.getInt32(4, true), address, prefixBits });
+    });
+    return found;
+  }
+
+  close(): void {
+    this.socket.close();
+  }
+}
