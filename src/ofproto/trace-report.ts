@@ -16,8 +16,10 @@ import {
   ND_OPTIONS,
   ND_RESERVED,
   ND_TARGET,
+  OF_IN_PHY_PORT,
   RECIRC_ID,
   TP,
+  TUN_METADATA_PRESENT,
   TUN_OPTIONS_LENGTH,
 } from '../packet/key.ts';
 import {
@@ -65,7 +67,9 @@ export function traceReport(
   const scratch = new XlateScratch();
   const translation = run(source, subject, trace, scratch);
   const final = scratch.flow;
-  const isUnchanged = flow.every((word, i) => word === final[i]);
+  // What translation fills in by itself is no change.
+  const isOwn = (i: number): boolean => i === OF_IN_PHY_PORT || i >= TUN_METADATA_PRESENT;
+  const isUnchanged = flow.every((word, i) => word === final[i] || (isOwn(i) && word === 0));
   const programNames = subject.names
     ? { portName: (portNo: number) => source.portName(portNo) }
     : {};

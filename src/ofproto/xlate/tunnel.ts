@@ -77,10 +77,7 @@ function setOuter(ctx: XlateContext, { tunnel }: TunnelBridgePort): void {
   // What stays as the flow has it counts as consulted; a frame that came through no tunnel has nothing there.
   const isTunnelIn = source.isTunnelIn(flow[K.IN_PORT]);
   if (tunnel.type === 'geneve') {
-    if (isTunnelIn) {
-      mask[K.TUN_FLAGS] |= TunnelFlag.OAM << 16;
-      mask.fill(0xffffffff, K.TUN_METADATA_PRESENT, K.FLOW_WORDS);
-    }
+    if (isTunnelIn) mask.fill(0xffffffff, K.TUN_METADATA_PRESENT, K.FLOW_WORDS);
     ctx.bridge.tlvTable.fieldsToOptions(flow, flow);
   } else {
     flow[K.TUN_FLAGS] = 0;
@@ -114,7 +111,8 @@ function setOuter(ctx: XlateContext, { tunnel }: TunnelBridgePort): void {
     const ecn = (tosTtl >>> 24) & ECN;
     tos |= ecn === ECN ? ECN_ECT0 : ecn;
   }
-  let flags = (flow[K.TUN_FLAGS] >>> 16) & TunnelFlag.OAM;
+  // A control packet is one that an action made one.
+  let flags = ((flow[K.TUN_FLAGS] & ctx.written[K.TUN_FLAGS]) >>> 16) & TunnelFlag.OAM;
   if (tunnel.df) flags |= TunnelFlag.DF;
   if (tunnel.csum) flags |= TunnelFlag.CSUM;
   if (tunnel.outKey.present) flags |= TunnelFlag.KEY;
