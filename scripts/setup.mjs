@@ -56,14 +56,14 @@ export const hasProgram = (name) =>
 /** Programs that the switch needs at run time, and the Debian packages that bring them. */
 export const RUN_PACKAGES = {
   'ovs-vsctl': 'openvswitch-common',
-  'ovsdb-tool': 'openvswitch-common',
-  'ovsdb-server': 'openvswitch-switch',
   ip: 'iproute2',
 };
 
 /** Programs that the tests, the demo and the benchmarks need besides. */
 export const TEST_PACKAGES = {
   ...RUN_PACKAGES,
+  'ovsdb-tool': 'openvswitch-common',
+  'ovsdb-server': 'openvswitch-switch',
   'ovs-vswitchd': 'openvswitch-switch',
   unshare: 'util-linux',
   ping: 'iputils-ping',

@@ -1,11 +1,11 @@
 /**
  * `npm start`: the switch in the foreground, on a machine that may have nothing but Node.
  *
- * Installs what is missing, starts an ovsdb-server in Open vSwitch's own places unless one answers there
- * already, runs the daemon, and ends what it started, by process id, when the daemon ends or on Ctrl-C.
+ * Installs what is missing and runs the daemon, which serves the database itself unless an ovsdb-server answers in Open
+ * vSwitch's own place; ends it, by process id, on Ctrl-C.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -21,9 +21,6 @@ import {
 const runDir = process.env.OVS_RUNDIR ?? '/var/run/openvswitch';
 const dbDir = process.env.OVS_DBDIR ?? '/etc/openvswitch';
 const logDir = process.env.OVS_LOGDIR ?? '/var/log/openvswitch';
-const schema = '/usr/share/openvswitch/vswitch.ovsschema';
-const socket = join(runDir, 'db.sock');
-const database = join(dbDir, 'conf.db');
 
 const succeeds = (program, ...args) =>
   spawnSync(program, args, { stdio: 'ignore', timeout: 5000 }).status === 0;
@@ -74,35 +71,6 @@ const refuseSecondSwitch = () => {
     export OVS_RUNDIR=/tmp/ts-vswitch OVS_DBDIR=/tmp/ts-vswitch OVS_LOGDIR=/tmp/ts-vswitch; npm start`);
 };
 
-const startDatabase = async () => {
-  if (succeeds('ovsdb-client', '--timeout=3', 'list-dbs', `unix:${socket}`)) {
-    say(`using the database server that answers on ${socket}`);
-    return;
-  }
-  if (!existsSync(database)) {
-    say(`creating ${database}`);
-    if (!succeeds('ovsdb-tool', 'create', database, schema))
-      giveUp(`ovsdb-tool could not create ${database} from ${schema}`);
-  } else if (outputOf('ovsdb-tool', 'needs-conversion', database, schema) === 'yes') {
-    say(`converting ${database} to the schema of this Open vSwitch package`);
-    if (!succeeds('ovsdb-tool', 'convert', database, schema))
-      giveUp(`converting ${database} failed`);
-  }
-  const server = start('ovsdb-server', [
-    database,
-    `--remote=punix:${socket}`,
-    '--remote=db:Open_vSwitch,Open_vSwitch,manager_options',
-    '--pidfile',
-    '--log-file',
-    '-vconsole:warn',
-    '-vsyslog:off',
-  ]);
-  if (!(await answers(server, 'ovsdb-client', '--timeout=3', 'list-dbs', `unix:${socket}`))) {
-    await endAll();
-    giveUp(`ovsdb-server did not start on ${socket}: see ${join(logDir, 'ovsdb-server.log')}`);
-  }
-};
-
 const printHelp = () => {
   const prefix = process.env.OVS_RUNDIR === undefined ? '' : `OVS_RUNDIR=${runDir} `;
   console.log(`
@@ -134,10 +102,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     endAll().then(() => process.exit(0));
   });
 
-await startDatabase();
 const daemon = start(process.execPath, [
   join(root, 'bin/ts-vswitchd'),
-  `unix:${socket}`,
   '--pidfile',
   '--log-file',
   '-vconsole:warn',

@@ -2,10 +2,10 @@
  * The switch of one daemon: constructs every part once and connects them. All decisions are elsewhere; what stands here is who
  * knows whom. The process around it (command line, pidfile, signals) is main.ts.
  */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { messageText } from './cli/ofctl/message-text.ts';
-import type { RunOptions } from './cli/options.ts';
+import type { RunOptions, TlsOptions } from './cli/options.ts';
 import { Applier, type Fabric } from './config/apply.ts';
 import { Configurator } from './config/configurator.ts';
 import type { Abilities } from './config/desired.ts';
@@ -31,6 +31,9 @@ import { MAC_EVENTS } from './ofproto/mac-learning.ts';
 import { OpenflowBridge } from './ofproto/openflow/openflow-bridge.ts';
 import { Switch } from './ofproto/switch.ts';
 import { OvsdbClient } from './ovsdb/client.ts';
+import type { TlsFiles } from './ovsdb/jsonrpc.ts';
+import { DatabaseFileError } from './ovsdb/server/database-file.ts';
+import { answersOn, EmbeddedDatabase } from './ovsdb/server/embedded-database.ts';
 import { Links } from './sys/links.ts';
 import { Neighbors } from './tunnels/neighbors.ts';
 import { Router } from './tunnels/router.ts';
@@ -44,6 +47,7 @@ import { exitCommands } from './unixctl/commands/exit.ts';
 import { fdbCommands } from './unixctl/commands/fdb.ts';
 import { memoryCommands } from './unixctl/commands/memory.ts';
 import { netdevDummyCommands } from './unixctl/commands/netdev-dummy.ts';
+import { ovsdbServerCommands } from './unixctl/commands/ovsdb-server.ts';
 import { qosCommands } from './unixctl/commands/qos.ts';
 import { revalidatorCommands } from './unixctl/commands/revalidator.ts';
 import { timeCommands } from './unixctl/commands/time.ts';
@@ -196,6 +200,7 @@ export async function startSwitch(
     log: vlog.module('bridge'),
     deviceLog: vlog.module('netdev'),
   });
+  const embedded = options.servesDatabase ? await serveDatabase(options, vlog, clock) : null;
   const client = new OvsdbClient({
     target: options.database,
     clock,
@@ -265,6 +270,7 @@ export async function startSwitch(
       sourcePorts,
     }),
     ...memoryCommands(() => memoryUsage(fabrics, applier)),
+    ...(embedded === null ? [] : ovsdbServerCommands(embedded)),
     ...exitCommands(async (cleanup) => {
       await stop(cleanup);
       ends.onExit();
@@ -283,6 +289,7 @@ export async function startSwitch(
       applier.closeOpenflow();
       if (cleanup) await configurator.cleanUp();
       client.stop();
+      embedded?.close();
       links.close();
       routes.close();
       await following;
@@ -304,6 +311,48 @@ export async function startSwitch(
 
 /** Tunnels of a dummy datapath end in memory. */
 const DUMMY_TUNNEL: PortSpec = { kind: 'dummy', mtu: 65_535 };
+
+/**
+ * The database of a daemon to which none was named; null when somebody else serves it. As a process of Open vSwitch would have to,
+ * the daemon then waits for db.sock: it takes ovs-vswitchd's place beside an ovsdb-server without a change of its arguments.
+ */
+async function serveDatabase(
+  { paths, tls }: RunOptions,
+  vlog: Vlog,
+  clock: RealClock,
+): Promise<EmbeddedDatabase | null> {
+  const socket = `${paths.runDir}/db.sock`;
+  if (await answersOn(socket, clock)) return null;
+  const log = vlog.module('ovsdb_server');
+  mkdirSync(paths.dbDir, { recursive: true });
+  try {
+    const embedded = await EmbeddedDatabase.start({
+      file: `${paths.dbDir}/conf.db`,
+      socket,
+      clock,
+      logs: vlog,
+      newUuid: randomUUID,
+      tls: () => readTls(tls),
+    });
+    log.info(`serving ${paths.dbDir}/conf.db on ${socket}`);
+    return embedded;
+  } catch (error) {
+    if (!(error instanceof DatabaseFileError) || error.holder === null) throw error;
+    log.info(`${error.message}, which is expected to serve it on ${socket}`);
+    return null;
+  }
+}
+
+/** Keys and certificates of the command line, null unless all are given. Throws what reading fails with. */
+function readTls({ privateKey, certificate, caCert }: TlsOptions): TlsFiles | null {
+  if (privateKey === undefined || certificate === undefined || caCert === undefined) return null;
+  const read = (path: string): string => readFileSync(path, 'utf8');
+  return {
+    privateKey: read(privateKey),
+    certificate: read(certificate),
+    caCertificate: read(caCert),
+  };
+}
 
 /** A real datapath has no dummy ports to exchange frames with. */
 const NO_GATE: Fabric['gate'] = {

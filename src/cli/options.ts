@@ -32,6 +32,8 @@ export interface RunOptions {
   kind: 'run';
   /** `unix:PATH`, `tcp:HOST:PORT`, `ssl:HOST:PORT`. */
   database: string;
+  /** No DATABASE was named: the daemon serves one on db.sock itself unless somebody answers there. */
+  servesDatabase: boolean;
   paths: Paths;
   detach: boolean;
   monitor: boolean;
@@ -121,6 +123,7 @@ export function parseOptions(
   const run: RunOptions = {
     kind: 'run',
     database: `unix:${paths.runDir}/db.sock`,
+    servesDatabase: positional.length === 0,
     paths,
     detach: false,
     monitor: false,

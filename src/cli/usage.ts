@@ -8,8 +8,9 @@ export const versionText = (): string => `${VERSION_LINE}\n${PROJECT_NAME} ${PRO
 export function helpText(paths: Paths): string {
   return `${PROGRAM_NAME}: ${PROJECT_NAME}, a userspace virtual switch that takes Open vSwitch's configuration
 usage: ${PROGRAM_NAME} [OPTIONS] [DATABASE]
-where DATABASE is a socket on which ovsdb-server is listening
-      (default: "unix:${paths.runDir}/db.sock").
+where DATABASE is a socket on which ovsdb-server is listening.
+Without DATABASE, the one that answers on ${paths.runDir}/db.sock is used;
+if none does, this program serves ${paths.dbDir}/conf.db there itself.
 
 Ways to reach DATABASE:
   unix:FILE               Unix domain socket named FILE

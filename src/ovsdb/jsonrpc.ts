@@ -19,6 +19,7 @@ import {
   JsonStream,
   type JsonStreamLimits,
 } from './json-stream.ts';
+import { systemText } from './system-text.ts';
 import { parseTarget, type Target } from './target.ts';
 
 export type Reply =
@@ -319,30 +320,6 @@ export class JsonRpcSession {
       .filter(([, value]) => value !== undefined && value !== null)
       .map(([key, value]) => `${key}=${JSON.stringify(value)}`);
     this.rpcLog.dbg(`${this.name}: ${what}, ${parts.join(', ')}`);
-  }
-}
-
-/** The kernel's words for an error code, as the original prints them. */
-function systemText(error: NodeJS.ErrnoException): string {
-  switch (error.code) {
-    case 'ENOENT':
-      return 'No such file or directory';
-    case 'ECONNREFUSED':
-      return 'Connection refused';
-    case 'ECONNRESET':
-      return 'Connection reset by peer';
-    case 'EPIPE':
-      return 'Broken pipe';
-    case 'EACCES':
-      return 'Permission denied';
-    case 'ETIMEDOUT':
-      return 'Connection timed out';
-    case 'EHOSTUNREACH':
-      return 'No route to host';
-    case 'ENETUNREACH':
-      return 'Network is unreachable';
-    default:
-      return error.message;
   }
 }
 

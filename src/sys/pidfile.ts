@@ -49,21 +49,17 @@ export function createPidfile(path: string, overwrite: boolean): Pidfile {
     throw new PidfileError(`${temporary}: create failed (${systemReason(error)})`);
   }
   try {
-    const lock = wholeFile(F_WRLCK);
-    if (fcntl(fd, F_SETLK, addressOf(new Uint8Array(lock.buffer))) < 0) {
-      const failure = new SystemError('fcntl(F_SETLK)', temporary);
-      if (failure.errno === EACCES || failure.errno === EAGAIN) {
-        throw new PidfileError(
-          `${path}: already running as pid ${lockHolder(temporary) ?? '?'}, aborting`,
-        );
-      }
-      throw new PidfileError(failure.message);
+    if (!lockWhole(fd, temporary)) {
+      throw new PidfileError(
+        `${path}: already running as pid ${lockHolder(temporary) ?? '?'}, aborting`,
+      );
     }
     writeSync(fd, `${process.pid}\n`);
     renameSync(temporary, path);
   } catch (error) {
     closeSync(fd);
     if (error instanceof PidfileError) throw error;
+    if (error instanceof SystemError) throw new PidfileError(error.message);
     throw new PidfileError(`${path}: cannot write pidfile (${systemReason(error)})`);
   }
   return {
@@ -87,14 +83,28 @@ function lockHolder(path: string): number | undefined {
     return undefined;
   }
   try {
-    const lock = wholeFile(F_WRLCK);
-    if (fcntl(fd, F_GETLK, addressOf(new Uint8Array(lock.buffer))) < 0) return undefined;
-    if (lock.getInt16(0, LITTLE) === F_UNLCK) return undefined;
+    const holder = holderOfLock(fd);
     // 0 is a holder in another pid namespace: all that is known of it stands in the file.
-    return lock.getInt32(24, LITTLE) || Number.parseInt(readFileSync(fd, 'utf8'), 10);
+    return holder === 0 ? Number.parseInt(readFileSync(fd, 'utf8'), 10) : holder;
   } finally {
     closeSync(fd);
   }
+}
+
+/** Locks a whole file for writing (fcntl(2), F_SETLK). False when another process has it; throws SystemError for anything else. */
+export function lockWhole(fd: number, name = `descriptor ${fd}`): boolean {
+  const lock = wholeFile(F_WRLCK);
+  if (fcntl(fd, F_SETLK, addressOf(new Uint8Array(lock.buffer))) >= 0) return true;
+  const failure = new SystemError('fcntl(F_SETLK)', name);
+  if (failure.errno === EACCES || failure.errno === EAGAIN) return false;
+  throw failure;
+}
+
+/** The process that keeps us from locking a file for writing: 0 for one of another pid namespace, undefined for none. */
+export function holderOfLock(fd: number): number | undefined {
+  const lock = wholeFile(F_WRLCK);
+  if (fcntl(fd, F_GETLK, addressOf(new Uint8Array(lock.buffer))) < 0) return undefined;
+  return lock.getInt16(0, LITTLE) === F_UNLCK ? undefined : lock.getInt32(24, LITTLE);
 }
 
 function wholeFile(type: number): DataView {
