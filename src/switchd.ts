@@ -18,6 +18,7 @@ import {
   openNetdev,
 } from './config/netdev/netdev-types.ts';
 import { PortAllocator } from './config/port-allocator.ts';
+import { portQueues, qosReport } from './config/port-queues.ts';
 import { parseOsRelease } from './config/report-ops.ts';
 import { TlsSource } from './config/tls-source.ts';
 import { SharedTunnelPorts, type TunnelPortsDeps, tunnelSpec } from './config/tunnel-ports.ts';
@@ -180,7 +181,12 @@ export async function startSwitch(
     () => links.statistics(),
     clock,
   );
+  const queues = portQueues(
+    () => applier,
+    () => clock.now(),
+  );
   const applier: Applier = new Applier({
+    now: () => clock.now(),
     fabricOf: (type) => (type === 'dummy' || options.dummy === 'override' ? inMemory() : real()),
     openflow: (bridge, fabric) =>
       new OpenflowBridge({
@@ -192,6 +198,7 @@ export async function startSwitch(
         tls: () => tls.files(),
         softwareVersion: OVS_VERSION,
         deviceErrors,
+        queues,
         describe: (bytes) => messageText(bytes, { names: {}, context: { version: OF10 } }),
         statusChanged: () => configurator.schedule(),
       }),
@@ -251,9 +258,7 @@ export async function startSwitch(
     ...versionCommands(),
     ...vlogCommands(vlog),
     ...coverageCommands(coverage),
-    ...qosCommands((name) =>
-      [...applier.running.values()].some(({ entries }) => entries.has(name)),
-    ),
+    ...qosCommands((name) => qosReport(applier, name)),
     ...timeCommands(clock),
     ...netdevDummyCommands(dummies),
     ...fdbCommands(switches, () => clock.now()),

@@ -27,6 +27,8 @@ import {
   type Step,
 } from './plan.ts';
 import type { PortAllocator } from './port-allocator.ts';
+import { settleQos } from './port-queues.ts';
+import { queueDscp, type RunningQos } from './qos.ts';
 import type { RunningDevice } from './report-ops.ts';
 import type { SharedTunnelPorts } from './tunnel-ports.ts';
 import type { WantedBridge, WantedInterface, WantedPort } from './wanted.ts';
@@ -48,6 +50,8 @@ export interface ApplyDeps {
   readonly open: (want: WantedInterface, fabric: Fabric) => Promise<Netdev>;
   /** Makes the OpenFlow side of a bridge, which listens at once. */
   readonly openflow: (bridge: Bridge, fabric: Fabric) => OpenflowBridge;
+  /** Clock milliseconds. */
+  readonly now: () => number;
   readonly log: Logger;
   /** For trouble with devices that are open (module netdev). */
   readonly deviceLog: Logger;
@@ -67,6 +71,10 @@ export class InterfaceEntry {
   complaint = '';
   /** What the datapath drops beyond. */
   policing: PolicingConfig = NO_POLICING;
+  /** How the datapath schedules what it sends. */
+  qos: RunningQos | null = null;
+  /** Since when each queue has been there, clock milliseconds. */
+  queuesSinceMs: ReadonlyMap<number, number> = new Map();
   /** TCP segments that it receives are joined. */
   joins = false;
   /** MTU that the datapath enforces. */
@@ -369,11 +377,23 @@ export class Applier {
         entry.bridge.setPortDevice(running.ofPort, mac ?? 0n, portLink(running.status));
         entry.bridge.setPortState(running.ofPort, isUp(running.status), adminUp);
       }
+      this.settleQueues(entry);
       entry.bridge.setMirrors(want.mirrors);
       for (const table of entry.bridge.tables.slice(0, TABLE_COUNT)) {
         entry.bridge.configureTable(table, want.flowTables.get(table.id) ?? DEFAULT_TABLE);
       }
       entry.openflow.configure(openflowSettings(want));
+    }
+  }
+
+  private settleQueues({ want, entries, bridge, fabric }: BridgeEntry): void {
+    for (const { qos, interfaces } of want.ports) {
+      for (const { name } of interfaces) {
+        const running = entries.get(name);
+        if (running === undefined) continue;
+        settleQos(fabric, running, qos, this.deps.now());
+        bridge.setQueueDscp(running.ofPort, queueDscp(qos));
+      }
     }
   }
 

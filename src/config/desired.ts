@@ -23,6 +23,7 @@ import {
 } from './config-value.ts';
 import { flowTableSettings } from './flow-tables.ts';
 import { wantedMirrors } from './mirrors.ts';
+import { isQosType, QOS_TYPES, type WantedQos, wantedQos } from './qos.ts';
 import type {
   ConfigProblem,
   StringMap,
@@ -256,9 +257,6 @@ class Reader {
         .sort(byName)
         .map((iface) => this.interface(bridge.name, datapathType, iface));
       if (interfaces.length === 0) continue;
-      if (row.qos !== null && interfaces.some(({ type }) => !type.startsWith('dummy'))) {
-        this.problem('warn', `port ${row.name}: QoS is not supported yet, ignoring column qos`);
-      }
       wanted.push(this.port(row, interfaces));
     }
     if (!wanted.some((port) => port.interfaces.some((iface) => iface.isLocal))) {
@@ -284,8 +282,19 @@ class Reader {
       fakeBridge: row.fake_bridge,
       mac: ethernetAddress(row.mac),
       otherConfig: config,
+      qos: this.qos(row, interfaces),
       interfaces,
     };
+  }
+
+  private qos(row: Row<'Port'>, interfaces: readonly WantedInterface[]): WantedQos | null {
+    const want = wantedQos(this.db, row.qos);
+    if (want === null || want.type === '' || isQosType(want.type)) return want;
+    if (interfaces.some(({ type }) => !type.startsWith('dummy'))) {
+      const known = QOS_TYPES.join(', ');
+      this.problem('warn', `port ${row.name}: unknown QoS type ${want.type}, not one of ${known}`);
+    }
+    return want;
   }
 
   /** ovs-vswitchd.conf.db(5), Port table, VLAN Configuration. */
@@ -396,6 +405,7 @@ class Reader {
       fakeBridge: false,
       mac: null,
       otherConfig: {},
+      qos: null,
       interfaces: [
         {
           uuid: null,
@@ -504,6 +514,8 @@ const REPORTED: Readonly<Record<TableName, ReadonlySet<string>>> = {
     'dpdk_version',
   ]),
   Bridge: new Set(['datapath_version', 'datapath_id', 'status', 'rstp_status']),
+  QoS: new Set(),
+  Queue: new Set(),
   Port: new Set(['status', 'rstp_status', 'rstp_statistics', 'statistics', 'bond_active_slave']),
   Interface: new Set([
     'mac_in_use',

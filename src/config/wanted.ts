@@ -10,6 +10,7 @@ import type { BundleSettings } from '../ofproto/bundle.ts';
 import type { MirrorSettings } from '../ofproto/mirrors.ts';
 import type { FlowTableSettings } from '../ofproto/tables/flow-table.ts';
 import type { Row } from '../ovsdb/schema.ts';
+import type { WantedQos } from './qos.ts';
 
 /** A map of strings as the database holds it. */
 export type StringMap = Readonly<Record<string, string>>;
@@ -62,6 +63,7 @@ export interface WantedPort {
   /** Port.mac: the address that this port lends to its bridge. */
   readonly mac: bigint | null;
   readonly otherConfig: StringMap;
+  readonly qos: WantedQos | null;
   /** In the order of their names, never empty. */
   readonly interfaces: readonly WantedInterface[];
 }

@@ -35,6 +35,8 @@ export const NO_LINK: PortLink = {
   maxSpeedKbps: 0,
 };
 
+export const NO_QUEUE_DSCP: ReadonlyMap<number, number> = new Map();
+
 interface AnyBridgePort {
   readonly bridge: Bridge;
   readonly name: string;
@@ -52,6 +54,8 @@ interface AnyBridgePort {
   /** 48 bits. */
   hwAddr: bigint;
   link: PortLink;
+  /** DSCP that frames leaving by a queue are marked with; by queue. */
+  queueDscp: ReadonlyMap<number, number>;
   /** Only patch and tunnel ports count here; the datapath counts for those that it has. */
   readonly stats: PatchStats;
 }

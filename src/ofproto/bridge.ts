@@ -2,6 +2,7 @@
  * A bridge: ports, bundles, a MAC table and OpenFlow tables. It is plain state that translation reads;
  * whatever changes the way frames go is told to the Switch, which then revalidates its megaflows.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { PortNo } from '../datapath/datapath.ts';
 import { type Action, NORMAL } from '../flowtable/action.ts';
 import { MATCH_ALL } from '../flowtable/match.ts';
@@ -11,7 +12,7 @@ import { TlvTable } from '../packet/tlv-table.ts';
 import type { TunnelConfig } from '../tunnels/tunnel-config.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
-import { type BridgePort, NO_LINK, type PortLink } from './bridge-port.ts';
+import { type BridgePort, NO_LINK, NO_QUEUE_DSCP, type PortLink } from './bridge-port.ts';
 import { Bundle, type BundleSettings, DEFAULT_BUNDLE, sameBundleSettings } from './bundle.ts';
 import { type BridgeListener, NO_LISTENER, type Origin } from './events.ts';
 import { hashOrder } from './flood-order.ts';
@@ -383,6 +384,7 @@ export class Bridge {
       config: settings.isAdminUp === false ? OFPPC_PORT_DOWN : 0,
       hwAddr: settings.hwAddr ?? 0n,
       link: settings.link ?? NO_LINK,
+      queueDscp: NO_QUEUE_DSCP,
       stats: { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 },
     };
     this.flooding = null;
@@ -446,6 +448,14 @@ export class Bridge {
     port.hwAddr = hwAddr;
     port.link = link;
     if (!same) this.listener.portStatus('modify', describePort(port));
+  }
+
+  /** The DSCP that frames leaving by each queue of a port are marked with. */
+  setQueueDscp(number: OfPort, dscp: ReadonlyMap<number, number>): void {
+    const port = this.portMap.get(number);
+    if (!port || isDeepStrictEqual(port.queueDscp, dscp)) return;
+    port.queueDscp = dscp;
+    this.changed();
   }
 
   /**

@@ -133,6 +133,15 @@ export const SCHEMA = {
     groups: set('string'),
     prefixes: set('string'),
   },
+  QoS: {
+    type: atom('string'),
+    queues: map('integer', 'uuid'),
+    other_config: strings,
+  },
+  Queue: {
+    dscp: optional('integer'),
+    other_config: strings,
+  },
   Mirror: {
     name: atom('string'),
     select_all: atom('boolean'),

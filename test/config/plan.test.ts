@@ -32,6 +32,7 @@ const port = (name: string, more: Partial<WantedPort> = {}): WantedPort => ({
   fakeBridge: false,
   mac: null,
   otherConfig: {},
+  qos: null,
   interfaces: [iface(name)],
   ...more,
 });

@@ -269,7 +269,7 @@ const HANDLERS: Handlers = {
       return 'OFPQOFC_BAD_PORT';
     }
     const queues = ports.flatMap((each) =>
-      of.queuesOf(each).map((queue) => ({ queue, minRate: null, maxRate: null })),
+      of.queuesOf(each).map(({ id }) => ({ queue: id, minRate: null, maxRate: null })),
     );
     connection.reply({ kind: 'queueConfigReply', port, queues }, xid);
     return null;

@@ -113,12 +113,13 @@ export const MULTIPARTS: Handlers = {
   queueStatsRequest: ({ port, queue }, request) => {
     const ports = portsOf(request, port);
     if (ports === null) return 'OFPQOFC_BAD_PORT';
-    const entries = queuesOf(request, ports, queue).map((one) => ({
-      ...one,
-      txBytes: null,
-      txPackets: null,
-      txErrors: null,
-      durationMs: null,
+    const entries = queuesOf(request, ports, queue).map(({ port, queue }) => ({
+      port,
+      queue: queue.id,
+      txBytes: big(queue.txBytes),
+      txPackets: big(queue.txPackets),
+      txErrors: big(queue.txErrors),
+      durationMs: queue.durationMs,
     }));
     // One port was asked for a queue that it lacks.
     if (entries.length === 0 && queue !== null) return 'OFPQOFC_BAD_QUEUE';
@@ -127,8 +128,10 @@ export const MULTIPARTS: Handlers = {
   queueDescRequest: ({ port, queue }, request) => {
     const ports = portsOf(request, port);
     if (ports === null) return 'OFPQOFC_BAD_PORT';
-    const entries = queuesOf(request, ports, queue).map((one) => ({
-      ...one,
+    // As in the original, whatever rates they have.
+    const entries = queuesOf(request, ports, queue).map(({ port, queue }) => ({
+      port,
+      queue: queue.id,
       minRate: null,
       maxRate: null,
     }));
@@ -266,7 +269,9 @@ function queuesOf({ of }: Request, ports: readonly BridgePort[], queue: number |
   return ports.flatMap((port) =>
     of
       .queuesOf(port)
-      .filter((id) => queue === null || id === queue)
-      .map((id) => ({ port: port.ofPort, queue: id })),
+      .filter(({ id }) => queue === null || id === queue)
+      .map((queue) => ({ port: port.ofPort, queue })),
   );
 }
+
+const big = (count: number | null): bigint | null => (count === null ? null : BigInt(count));

@@ -24,7 +24,7 @@ import { Connection, type ConnectionKind } from './connection.ts';
 import { FailOpen } from './fail-open.ts';
 import { handleMessage } from './handlers.ts';
 import { OpenflowListener } from './listener.ts';
-import type { DeviceErrors } from './port-statistics.ts';
+import type { DeviceErrors, PortQueue } from './port-statistics.ts';
 import { OpenflowReconnect, type ReconnectOptions } from './reconnect.ts';
 import { OpenflowSession } from './session.ts';
 import { ACTIONS_10 } from './table-abilities.ts';
@@ -73,6 +73,8 @@ export interface OpenflowDeps {
   /** Version of the switch, for descriptions. */
   readonly softwareVersion: string;
   readonly deviceErrors: (port: BridgePort) => DeviceErrors | null;
+  /** Queues of a port, ascending. */
+  readonly queues: (port: BridgePort) => readonly PortQueue[];
   /** Text of a message, for the log of the connections. */
   readonly describe: (bytes: Uint8Array) => string;
   /** Something that the database tells of controllers has changed. */
@@ -491,9 +493,9 @@ export class OpenflowBridge {
     return this.events.vacancy;
   }
 
-  /** Queues of a port by number. Real ones come with QoS; dummy devices have one, as in the original. */
-  queuesOf(port: BridgePort): readonly number[] {
-    return port.type.startsWith('dummy') ? [0] : [];
+  /** Ascending. */
+  queuesOf(port: BridgePort): readonly PortQueue[] {
+    return this.deps.queues(port);
   }
 
   get datapath(): Datapath {

@@ -13,6 +13,16 @@ export interface DeviceErrors {
   readonly txErrors: number;
 }
 
+/** A queue of a port; null for what is unknown. */
+export interface PortQueue {
+  readonly id: number;
+  readonly txBytes: number | null;
+  readonly txPackets: number | null;
+  readonly txErrors: number | null;
+  /** Since it was configured. */
+  readonly durationMs: number | null;
+}
+
 export interface PortCounting {
   readonly datapath: Datapath;
   /** Clock milliseconds. */

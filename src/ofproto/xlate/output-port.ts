@@ -11,6 +11,8 @@ import {
   OF_IN_PHY_PORT,
   OF_IN_PORT,
   REG,
+  SKB_PRIORITY,
+  TOS_TTL,
   TUN_ID,
   TUN_METADATA_PRESENT,
 } from '../../packet/key.ts';
@@ -20,6 +22,7 @@ import type { Mirror } from '../mirrors.ts';
 import { OFPPC_NO_FWD, OFPPC_NO_RECV, OFPPC_PORT_DOWN } from '../port-flags.ts';
 import { MAX_DEPTH, type XlateContext } from './context.ts';
 import { finishFreezing } from './freeze.ts';
+import { setIpWord } from './set-word.ts';
 import { outputTunnel } from './tunnel.ts';
 
 /** reg0..reg15; with the two words of metadata they are private to a bridge. */
@@ -34,11 +37,27 @@ export function outputPort(ctx: XlateContext, port: BridgePort, compared = false
     const mirrors = bundle === null ? [] : ctx.bridge.mirrors.ofDestination(bundle);
     // Their copies follow.
     if (mirrors.length > 0) ctx.isLast = false;
-    if (port.tunnel !== null) outputTunnel(ctx, port, compared);
-    else if (port.portNo !== null) ctx.outputTo(port.portNo, compared);
-    else enterPeer(ctx, port);
+    if (port.portNo === null) enterPeer(ctx, port);
+    else if (port.queueDscp.size > 0) outputMarked(ctx, port, compared);
+    else outputReal(ctx, port, compared);
     if (bundle !== null) copyTo(ctx, bundle, mirrors);
   } else ctx.drop('drop_action_of_pipeline', 'output to a port without device, dropping');
+}
+
+function outputReal(ctx: XlateContext, port: BridgePort, compared: boolean): void {
+  if (port.tunnel !== null) outputTunnel(ctx, port, compared);
+  else if (port.portNo !== null) ctx.outputTo(port.portNo, compared);
+}
+
+/** Output by a queue that may have a DSCP, which holds for this output only. */
+function outputMarked(ctx: XlateContext, port: BridgePort, compared: boolean): void {
+  const { flow } = ctx;
+  const before = flow[TOS_TTL];
+  ctx.mask[SKB_PRIORITY] = 0xffffffff;
+  const dscp = port.queueDscp.get(flow[SKB_PRIORITY]);
+  if (dscp !== undefined) setIpWord.tos(ctx, dscp << 2, 0xfc);
+  outputReal(ctx, port, compared);
+  flow[TOS_TTL] = before;
 }
 
 /** Copies a frame that came in to the mirrors of its port. */

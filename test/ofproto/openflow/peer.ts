@@ -42,6 +42,7 @@ export class Bench {
     tls: () => null,
     softwareVersion: '3.1.0',
     deviceErrors: () => null,
+    queues: () => [],
     describe: () => '',
     statusChanged: () => {},
   });
