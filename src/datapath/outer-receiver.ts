@@ -32,6 +32,7 @@ import {
 } from '../sys/tunnel-socket.ts';
 import { clearTunnel, TUNNEL_STRIDE } from '../tunnels/tunnel-words.ts';
 import { BATCH_FRAMES, type Batch } from './batch.ts';
+import { Coalescer } from './coalescer.ts';
 import {
   IOVEC_BYTES,
   MMSGHDR_BYTES,
@@ -87,6 +88,7 @@ export class OuterReceiver {
   private readonly buffers: number;
   /** Tunnel words that all packets of the message at hand share. */
   private readonly outer = new Uint32Array(TUN_TP + 1);
+  private readonly coalescer: Coalescer;
   private got = 0;
   private next = 0;
   /** What is left of the message at hand: offset, end and length of its packets. */
@@ -104,6 +106,7 @@ export class OuterReceiver {
     this.region = region;
     this.view = region.view;
     this.hooks = hooks;
+    this.coalescer = new Coalescer(region);
     const perMessage = MMSGHDR_BYTES + IOVEC_BYTES + NAME_BYTES + CONTROL_BYTES;
     this.memory = region.allocate(MESSAGES * perMessage);
     this.buffers = region.allocate(MESSAGES * BUFFER_BYTES, 4096);
@@ -250,7 +253,28 @@ export class OuterReceiver {
     // In front of the first packet of a message there is room of our own, in front of others only their own header.
     const room = header + (this.isFirst ? ROOM : 0);
     this.isFirst = false;
-    batch.append(inPort, at + header, bytes - header, room);
+    const p = batch.append(inPort, at + header, bytes - header, room);
+    if (this.at < this.end) this.joinFollowing(batch, p, at, header);
+  }
+
+  /** Packets of the train that go on where the packet at `at` ends become one frame with it. */
+  private joinFollowing(batch: Batch, p: number, at: number, header: number): void {
+    const { coalescer } = this;
+    if (!coalescer.begin(batch.start[p], batch.length[p])) return;
+    while (this.at < this.end) {
+      const bytes = Math.min(this.step, this.end - this.at);
+      if (bytes <= header || !this.hasSameHeader(at, this.at, header)) break;
+      if (!coalescer.join(this.at + header, bytes - header)) break;
+      this.at += bytes;
+    }
+    coalescer.finish(batch, p);
+  }
+
+  private hasSameHeader(a: number, b: number, bytes: number): boolean {
+    for (let i = 0; i < bytes; i += 4) {
+      if (this.view.getUint32(a + i) !== this.view.getUint32(b + i)) return false;
+    }
+    return true;
   }
 
   private buffer(i: number): number {

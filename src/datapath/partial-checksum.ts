@@ -33,7 +33,7 @@ export function markPartialChecksum(view: DataView, batch: Batch, p: number): bo
   const proto = (word >>> 8) & 255;
   const type = word >>> 16;
   const l4 = batch.l4[p];
-  if (l4 === 0 || (word & 255) !== 0) return false;
+  if (l4 === 0 || (word & 255) !== 0 || batch.offloadFlags[p] !== 0) return false;
   const field = proto === IP_PROTO_TCP ? TCP_CHECKSUM_AT : UDP_CHECKSUM_AT;
   if (proto !== IP_PROTO_TCP && proto !== IP_PROTO_UDP) return false;
   if (l4 + field + 2 > batch.length[p]) return false;
