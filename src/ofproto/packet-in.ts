@@ -89,18 +89,34 @@ export function packetInOf(recirc: RecircTable, upcall: Upcall): boolean {
   return true;
 }
 
-/** A continuation: number of the state, and the datapath port that the frame came from. */
+/**
+ * A continuation: the datapath port that the frame came from and the number of the state, as a list of properties, because tools
+ * that print messages read it. The port is in Open vSwitch's, the number, which nobody else could use, in one of an experimenter.
+ */
+const ODP_PORT = 0x8008;
+const EXPERIMENTER = 0xffff;
+const NICIRA = 0x2320;
+const STATE_NUMBER = 0x7473;
+const PORT_HEAD = (ODP_PORT << 16) | 8;
+const STATE_HEAD = ((EXPERIMENTER << 16) | 16) >>> 0;
+const CONTINUATION_BYTES = 24;
+
 function continuationOf(id: number, inPort: number): Uint8Array {
-  const bytes = new Uint8Array(8);
+  const bytes = new Uint8Array(CONTINUATION_BYTES);
   const view = new DataView(bytes.buffer);
-  view.setUint32(0, id);
-  view.setUint32(4, inPort);
+  [PORT_HEAD, inPort, STATE_HEAD, NICIRA, STATE_NUMBER, id].forEach((word, i) => {
+    view.setUint32(4 * i, word);
+  });
   return bytes;
 }
 
 /** What a continuation names; null for one that is not ours. */
 export function continuation(bytes: Uint8Array): { id: number; inPort: number } | null {
-  if (bytes.length !== 8) return null;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, 8);
-  return { id: view.getUint32(0), inPort: view.getUint32(4) };
+  if (bytes.length !== CONTINUATION_BYTES) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, CONTINUATION_BYTES);
+  const [port, inPort, state, owner, kind, id] = [0, 4, 8, 12, 16, 20].map((at) =>
+    view.getUint32(at),
+  );
+  const isOurs = port === PORT_HEAD >>> 0 && state === STATE_HEAD && owner === NICIRA;
+  return isOurs && kind === STATE_NUMBER ? { id, inPort } : null;
 }

@@ -78,6 +78,7 @@ import {
   ND_OPT_TARGET_LINKADDR,
 } from './protocol.ts';
 
+const TCP_HEADER_BYTES = 20;
 /** OFPIEH_* */
 const EXTHDR_NONEXT = 1 << 0;
 const EXTHDR_ESP = 1 << 1;
@@ -333,7 +334,10 @@ function transport(
   const l4 = at - frames.start[p];
   const isIpv6 = keys[base + ETH_TYPE_PROTO] >>> 16 === ETH_TYPE_IPV6;
   if (proto === IP_PROTO_TCP) {
-    if (at + 20 > end) return;
+    if (at + TCP_HEADER_BYTES > end) return;
+    // A header that says it is shorter, or longer than the packet, is none (RFC 9293, 3.1, "Data Offset").
+    const headerBytes = (view.getUint8(at + 12) >>> 4) * 4;
+    if (headerBytes < TCP_HEADER_BYTES || at + headerBytes > end) return;
     keys[base + TP] = view.getUint32(at);
     keys[base + TCP_FLAGS] = (view.getUint16(at + 12) & 0xfff) << 16;
   } else if (proto === IP_PROTO_UDP) {

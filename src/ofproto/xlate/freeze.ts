@@ -54,7 +54,8 @@ export function stateOf(ctx: XlateContext, packetIn: FrozenPacketIn | null): Fro
   }
   return {
     bridge: ctx.bridge,
-    tableId: ctx.tableId,
+    // A pause is in no table any more.
+    tableId: packetIn?.pause ? 0 : ctx.tableId,
     cookie: ctx.cookie,
     words,
     values,
