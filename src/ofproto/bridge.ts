@@ -23,7 +23,7 @@ import {
   MacTable,
 } from './mac-learning.ts';
 import { type MirrorSettings, Mirrors } from './mirrors.ts';
-import { type FlowMod, type FlowRemovedReason, OFPM_CONTROLLER } from './model.ts';
+import { type FlowMod, type FlowRemovedReason, OFPM_CONTROLLER, OFPM_SLOWPATH } from './model.ts';
 import { OFPPC_PORT_DOWN } from './port-flags.ts';
 import { PortNumbers } from './port-numbers.ts';
 import type { RuleChange } from './rule-changes.ts';
@@ -326,6 +326,11 @@ export class Bridge {
   /** The datapath's number of the meter for packet-ins: the action's own, or the one for all controllers. */
   controllerMeter(meterId: number | null): number | null {
     return this.meters.datapathId(meterId ?? OFPM_CONTROLLER);
+  }
+
+  /** The datapath's number of the meter for frames that it cannot handle alone. */
+  slowPathMeter(): number | null {
+    return this.meters.datapathId(OFPM_SLOWPATH);
   }
 
   mayLearn(mod: FlowMod, limit: number): boolean {

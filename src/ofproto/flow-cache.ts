@@ -7,6 +7,7 @@ import { sameWords } from '../datapath/program.ts';
 import { type Match, matches, sameMask, sameMatch } from '../flowtable/match.ts';
 import type { RecircTable } from './recirc-table.ts';
 import { emptyStats, hashKey, hashMatch, sparseKey, Ufid, type Ukey } from './ukey.ts';
+import { slowProgram } from './xlate/slow-path.ts';
 import type { Translation } from './xlate/translate.ts';
 
 export class FlowCache {
@@ -57,7 +58,8 @@ export class FlowCache {
     const id = reused ?? (this.nextId < FLOW_SLOTS ? this.nextId++ : -1);
     if (id < 0) return null;
     const sparse = sparseKey(key);
-    const { program, effects, recircIds } = translation;
+    const { effects, recircIds } = translation;
+    const program = installedProgram(translation);
     const ukey: Ukey = {
       id,
       match,
@@ -109,7 +111,8 @@ export class FlowCache {
 
   /** Brings a megaflow up to date with a new translation under the same match; its statistics go on. */
   update(ukey: Ukey, translation: Translation, generation: number, nowMs: number): void {
-    const { program, effects, recircIds } = translation;
+    const { effects, recircIds } = translation;
+    const program = installedProgram(translation);
     ukey.effects = effects;
     ukey.generation = generation;
     if (sameWords(ukey.program, program)) return;
@@ -145,3 +148,6 @@ export class FlowCache {
     return this.ukeys.values();
   }
 }
+
+const installedProgram = ({ program, slow, slowMeter }: Translation): Int32Array =>
+  slow === 0 ? program : slowProgram(slow, slowMeter);

@@ -3,37 +3,19 @@
  * through the tables, the flow in the end, the megaflow and what the datapath would do, line by line as Open vSwitch has it.
  */
 import type { DropReason } from '../datapath/drop-reason.ts';
-import { Op } from '../datapath/program.ts';
 import { formatProgram } from '../datapath/program-text.ts';
 import type { Action } from '../flowtable/action.ts';
 import {
-  ARP_SHA,
-  ARP_SHA_THA,
-  ARP_THA,
-  ETH_TYPE_PROTO,
-  IPV4_DST,
-  IPV4_SRC,
-  ND_OPTIONS,
-  ND_RESERVED,
-  ND_TARGET,
   OF_IN_PHY_PORT,
   RECIRC_ID,
-  TP,
   TUN_METADATA_PRESENT,
   TUN_OPTIONS_LENGTH,
 } from '../packet/key.ts';
-import {
-  ETH_TYPE_ARP,
-  ETH_TYPE_IPV4,
-  ETH_TYPE_IPV6,
-  IP_PROTO_ICMP,
-  IP_PROTO_ICMPV6,
-} from '../packet/protocol.ts';
 import type { Bridge } from './bridge.ts';
 import type { BridgePort } from './bridge-port.ts';
 import type { MatchTextOptions } from './text/match-text.ts';
 import { formatMegaflow, formatPacketFlow, formatTrace } from './text/trace-text.ts';
-import { MAX_TABLE_PROGRAM_WORDS, XlateScratch, type XlateSource } from './xlate/context.ts';
+import { XlateScratch, type XlateSource } from './xlate/context.ts';
 import { Trace } from './xlate/trace.ts';
 import { type Translation, translate, translateIn, translatePacketOut } from './xlate/translate.ts';
 
@@ -84,7 +66,7 @@ export function traceReport(
   const failure = translation.dropReason === null ? undefined : FAILURES[translation.dropReason];
   if (failure !== undefined) {
     text += `\nTranslation failed (${failure}), packet is dropped.\n`;
-  } else if (trace.isSlow || isSlow(translation.program, flow)) {
+  } else if (translation.slow !== 0) {
     text += '\nThis flow is handled by the userspace slow path because it:';
     text += '\n  - Uses action(s) not supported by datapath.';
   }
@@ -103,36 +85,6 @@ function run(
   if (flow[RECIRC_ID] !== 0) return translate(source, flow, trace, scratch);
   return translateIn(source, flow, bridge, inPort, trace, scratch);
 }
-
-/**
- * Programs that Open vSwitch's datapath needs help with: those that rewrite ARP, ICMP or neighbour discovery, and those of more than
- * 64 kB. This datapath does them itself, yet a trace says what readers of the original's expect.
- */
-function isSlow(program: Int32Array, flow: Uint32Array): boolean {
-  if (program.length > MAX_TABLE_PROGRAM_WORDS) return true;
-  const ethType = flow[ETH_TYPE_PROTO] >>> 16;
-  const proto = (flow[ETH_TYPE_PROTO] >>> 8) & 0xff;
-  const isIcmp =
-    (ethType === ETH_TYPE_IPV4 && proto === IP_PROTO_ICMP) ||
-    (ethType === ETH_TYPE_IPV6 && proto === IP_PROTO_ICMPV6);
-  const slow = new Set<number>(SLOW_WORDS);
-  if (isIcmp) slow.add(TP);
-  if (ethType === ETH_TYPE_ARP) for (const word of ARP_WORDS) slow.add(word);
-  for (let at = 0; at < program.length; at += Math.max(1, program[at] >>> 8)) {
-    if ((program[at] & 255) === Op.SET && slow.has(program[at + 1])) return true;
-  }
-  return false;
-}
-
-const SLOW_WORDS: readonly number[] = [
-  ...[0, 1, 2, 3].map((i) => ND_TARGET + i),
-  ARP_SHA,
-  ARP_SHA_THA,
-  ARP_THA,
-  ND_RESERVED,
-  ND_OPTIONS,
-];
-const ARP_WORDS: readonly number[] = [IPV4_SRC, IPV4_DST, ETH_TYPE_PROTO];
 
 /** Drops that are failures of the translation, not decisions of the tables. */
 const FAILURES: Readonly<Partial<Record<DropReason, string>>> = {

@@ -60,8 +60,9 @@ export class UpcallHandler {
   private handle(upcall: Upcall): void {
     const { deps } = this;
     if (upcall.reason !== UpcallReason.MISS) {
+      if (upcall.cookieKind === CookieKind.SLOW_PATH) this.runSlowly(upcall);
       // A late one, after a change of what it stood for, is not an error.
-      if (upcall.cookieKind !== CookieKind.CONTROLLER || !deps.packetIn(upcall)) {
+      else if (upcall.cookieKind !== CookieKind.CONTROLLER || !deps.packetIn(upcall)) {
         deps.count('upcall_ignored');
       }
       return;
@@ -75,10 +76,8 @@ export class UpcallHandler {
       deps.datapath.execute(upcall.frame, upcall.offload, upcall.key, known.program);
       return;
     }
+    const translation = this.translate(upcall);
     const { flow } = this;
-    flow.fill(0, DP_WORDS);
-    for (let w = 0; w < DP_WORDS; w++) flow[w] = upcall.key[w];
-    const translation = translate(deps.source, flow, null, this.scratch);
     const { dropReason } = translation;
     if (
       dropReason === 'drop_action_recursion_too_deep' ||
@@ -106,6 +105,20 @@ export class UpcallHandler {
       } else deps.count('upcall_flow_limit_hit');
     }
     deps.datapath.execute(upcall.frame, upcall.offload, upcall.key, translation.program);
+  }
+
+  /** The flow is left in this.flow. */
+  private translate({ key }: Upcall): Translation {
+    const { flow } = this;
+    flow.fill(0, DP_WORDS);
+    for (let w = 0; w < DP_WORDS; w++) flow[w] = key[w];
+    return translate(this.deps.source, flow, null, this.scratch);
+  }
+
+  /** The frame is credited already, to the megaflow that sent it here. */
+  private runSlowly(upcall: Upcall): void {
+    const { program } = this.translate(upcall);
+    this.deps.datapath.execute(upcall.frame, upcall.offload, upcall.key, program);
   }
 
   /** End of a batch of upcalls: what they taught may make other megaflows stale, asked for once. */

@@ -2,6 +2,7 @@
  * The action table: one function per kind of action. A new kind is a line here and a file beside this one;
  * the type of TABLE makes the compiler ask for it.
  */
+import { SlowPath } from '../../datapath/program.ts';
 import type { Action, ActionKind, ActionOf } from '../../flowtable/action.ts';
 import {
   ETH_TYPE_PROTO,
@@ -141,7 +142,9 @@ const TABLE: { readonly [K in ActionKind]: Translate<K> } = {
   sample: () => undefined,
   note: () => undefined,
   debugRecirc: (ctx) => triggerFreeze(ctx),
-  debugSlow: (ctx) => ctx.trace?.markSlow(),
+  debugSlow: (ctx) => {
+    ctx.slow |= SlowPath.ACTION;
+  },
   exit: (ctx) => {
     ctx.exit = true;
   },

@@ -161,6 +161,8 @@ export class XlateContext {
   /** Bytes that outputs send, while the frame goes to a mirror; 0 for all. */
   snaplen = 0;
 
+  /** Why all frames are to go through the main thread: SlowPath bits. */
+  slow = 0;
   /** Nothing comes behind the action at hand: what it does to the frame need not be undone. */
   isLast = true;
 

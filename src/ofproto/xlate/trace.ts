@@ -44,8 +44,6 @@ const NO_MORE = { actions: null, mod: null, written: null } as const;
 export class Trace {
   readonly roots: TraceNode[] = [];
   private into = this.roots;
-  /** An action was met that asks for the slow path. */
-  isSlow = false;
   /** A real frame is traced: addresses are learned from it and controllers get it. */
   readonly hasFrame: boolean;
 
@@ -101,10 +99,6 @@ export class Trace {
       children: [],
     };
     this.into.push(node);
-  }
-
-  markSlow(): void {
-    this.isSlow = true;
   }
 
   /** What follows stands below `node`; give the answer to leave(). */

@@ -40,11 +40,16 @@ import { stackedBytes, XlateContext, XlateScratch, type XlateSource } from './co
 import type { Effect } from './effect.ts';
 import { finishFreezing } from './freeze.ts';
 import { mayReceive, mirrorArriving } from './output-port.ts';
+import { slowReasons } from './slow-path.ts';
 import type { Trace } from './trace.ts';
 import { consultReceived, decapsulateEcn } from './tunnel.ts';
 
 export interface Translation {
   readonly program: Int32Array;
+  /** Why the datapath is not to run it (SlowPath bits): slow-path.ts. 0 when it is. */
+  readonly slow: number;
+  /** Datapath's number of the meter for frames of the slow path; null for none. */
+  readonly slowMeter: number | null;
   /**
    * FLOW_WORDS words; what lies above DP_WORDS never reaches the datapath. It belongs to the scratch memory:
    * valid until that is used again.
@@ -223,7 +228,10 @@ function finish(ctx: XlateContext, flow: Uint32Array): Translation {
   finishMask(flow, ctx.mask);
   finishOptions(flow, ctx);
   const recircIds = ctx.recircIds.length > 0 ? ctx.recircIds : NO_IDS;
-  return { program, mask: ctx.mask, tagBits, effects: ctx.effects, recircIds, dropReason };
+  const slow = dropReason === null ? ctx.slow | slowReasons(program, flow) : 0;
+  const slowMeter = slow === 0 ? null : ctx.bridge.slowPathMeter();
+  const { mask, effects } = ctx;
+  return { program, slow, slowMeter, mask, tagBits, effects, recircIds, dropReason };
 }
 
 function dropped(flow: Uint32Array, dropReason: DropReason, isTunnel = false): Translation {
@@ -232,7 +240,16 @@ function dropped(flow: Uint32Array, dropReason: DropReason, isTunnel = false): T
   finishMask(flow, mask);
   const builder = new ProgramBuilder();
   builder.drop(dropIndex(dropReason));
-  return { program: builder.take(), mask, tagBits: 0, effects: [], recircIds: NO_IDS, dropReason };
+  return {
+    program: builder.take(),
+    slow: 0,
+    slowMeter: null,
+    mask,
+    tagBits: 0,
+    effects: [],
+    recircIds: NO_IDS,
+    dropReason,
+  };
 }
 
 /** The length counts for whatever came through a tunnel, since an option that must be understood would be a drop. */

@@ -218,6 +218,8 @@ function putFlow(view: DatapathView, text: string, actions: string, how: Put): s
   const now = clock.now();
   const translation: Translation = {
     program: parsed.program,
+    slow: 0,
+    slowMeter: null,
     mask: new Uint32Array(FLOW_WORDS),
     tagBits: 0,
     effects: [],
