@@ -15,6 +15,7 @@ import type { Logger } from '../util/logger.ts';
 import { type BridgePort, NO_LINK, NO_QUEUE_DSCP, type PortLink } from './bridge-port.ts';
 import { Bundle, type BundleSettings, DEFAULT_BUNDLE, sameBundleSettings } from './bundle.ts';
 import { type BridgeListener, NO_LISTENER, type Origin } from './events.ts';
+import { FlapWatch } from './flap-watch.ts';
 import { hashOrder } from './flood-order.ts';
 import {
   DEFAULT_MAC_AGING_MS,
@@ -148,6 +149,7 @@ export class Bridge {
   private readonly mortal = new Set<Rule>();
   /** table:cookie -> how many rules learn with them and want them deleted in the end. */
   private readonly learning = new Map<string, number>();
+  private readonly flaps: FlapWatch;
   private readonly numbers: PortNumbers;
   private readonly portMap = new Map<number, BridgePort>();
   private readonly portNames = new Map<string, BridgePort>();
@@ -159,6 +161,7 @@ export class Bridge {
     this.clock = clock;
     this.host = host;
     this.log = host.log;
+    this.flaps = new FlapWatch(name, host.log, clock);
     this.macs = new MacTable<Bundle>(clock, (event) => host.count(event));
     this.numbers = new PortNumbers(clock);
     this.meters = new Meters(host.meters);
@@ -352,7 +355,8 @@ export class Bridge {
   ): boolean {
     // The bundle may have gone since the megaflow was translated.
     if (this.bundleMap.get(seen.bundle.name) !== seen.bundle) return false;
-    return this.macs.learn({
+    const before = this.macs.lookup(seen.mac, seen.vlan)?.owner;
+    const changed = this.macs.learn({
       mac: seen.mac,
       vlan: seen.vlan,
       owner: seen.bundle,
@@ -360,6 +364,10 @@ export class Bridge {
       isBond: seen.bundle.isBond,
       seenMs,
     });
+    if (changed && before !== undefined && before !== seen.bundle) {
+      this.flaps.moved(seen.mac, before, seen.bundle, seenMs);
+    }
+    return changed;
   }
 
   /**
