@@ -19,10 +19,18 @@ import {
 const QUEUE_FULL = counterIndex('drop_tx_qos_queue_full');
 const LOSS = counterIndex('drop_tx_qos_loss');
 
+/** A super-frame that needs longer than this is cut, so that rates are even and other queues get their turn. */
+const LONG_FRAME_MS = 5;
+/** What a queue holds, in time at its maximum rate; but some frames always, and no more than there is memory. */
+const QUEUE_MS = 500;
+const MIN_LIMIT_BYTES = 128 << 10;
+
 export interface Discipline {
   readonly kind: QosConfig['kind'];
   /** Frames held. */
   readonly count: number;
+  /** True for a super-frame that would take long by its queue. */
+  wantsSegments(batch: Batch, p: number): boolean;
   /** Takes a copy of frame p; counts it when it is dropped instead, and says false. */
   hold(batch: Batch, p: number, nowMs: number): boolean;
   /** Appends the next frame that may go now to a batch with room; false when none may. */
@@ -42,6 +50,8 @@ export class HtbDiscipline implements Discipline {
   private htb!: Htb;
   private queues: HeldFrames[] = [];
   private slots: readonly number[] = [];
+  /** Maxima, bits per millisecond. */
+  private rates: readonly number[] = [];
   /** Index of a queue by its number. */
   private byId = new Map<number, number>();
 
@@ -62,18 +72,24 @@ export class HtbDiscipline implements Discipline {
     const before = new Map([...this.byId].map(([id, at]) => [id, this.queues[at]]));
     this.htb = new Htb(config, nowMs);
     this.slots = slots;
+    this.rates = config.queues.map(({ maxRate }) => maxRate / 1000);
     this.byId = new Map(config.queues.map(({ id }, at) => [id, at]));
     this.queues = config.queues.map(({ id }) => before.get(id) ?? new HeldFrames(this.memory));
     this.count = 0;
     this.queues.forEach((queue, at) => {
+      queue.limitBytes = Math.max((this.rates[at] * QUEUE_MS) / 8, MIN_LIMIT_BYTES);
       this.count += queue.count;
       if (queue.count > 0) this.htb.activate(at, nowMs);
     });
     for (const [id, queue] of before) if (!this.byId.has(id)) queue.free();
   }
 
+  wantsSegments(batch: Batch, p: number): boolean {
+    return batch.length[p] * 8 > this.rates[this.indexOf(batch.priority[p])] * LONG_FRAME_MS;
+  }
+
   hold(batch: Batch, p: number, nowMs: number): boolean {
-    const i = this.byId.get(batch.priority[p]) ?? this.byId.get(0) ?? 0;
+    const i = this.indexOf(batch.priority[p]);
     const queue = this.queues[i];
     if (!queue.push(batch, p)) {
       const packets = wirePackets(batch, p);
@@ -112,6 +128,10 @@ export class HtbDiscipline implements Discipline {
     for (const queue of this.queues) queue.free();
     this.count = 0;
   }
+
+  private indexOf(priority: number): number {
+    return this.byId.get(priority) ?? this.byId.get(0) ?? 0;
+  }
 }
 
 /** Every frame is late, or lost. `seed` of the losses. */
@@ -136,6 +156,10 @@ export class NetemDiscipline implements Discipline {
 
   get count(): number {
     return this.frames.count;
+  }
+
+  wantsSegments(): boolean {
+    return false;
   }
 
   hold(batch: Batch, p: number, nowMs: number): boolean {

@@ -84,7 +84,8 @@ export class Egress {
       // The kernel's metadata has no words for labels or I-TAGs in front of IP.
       const type = batch.keys[p * DP_WORDS + ETH_TYPE_PROTO] >>> 16;
       const isIp = type === ETH_TYPE_IPV4 || type === ETH_TYPE_IPV6;
-      if (!(port.takesOffload || port.cutsSegments) || !isIp) {
+      const isWhole = port.takesOffload || port.cutsSegments;
+      if (!isWhole || !isIp || port.wantsSegments?.(batch, p)) {
         this.segment(batch, p, port);
         return;
       }

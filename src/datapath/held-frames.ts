@@ -9,9 +9,9 @@ import type { Region } from '../sys/region.ts';
 import type { Batch } from './batch.ts';
 import { wirePackets } from './policer.ts';
 
-/** Of one queue: half a second at 8 Mbit/s, and eight super-frames. */
-const QUEUE_BYTES = 512 << 10;
-/** Queues of one datapath that can hold frames at once: 128 MiB. */
+/** Of one queue: sixteen super-frames. */
+const QUEUE_BYTES = 1 << 20;
+/** Queues of one datapath that can hold frames at once: 256 MiB. */
 const MAX_QUEUES = 256;
 const HEAD_BYTES = 32;
 const ROOM = 16;
@@ -47,6 +47,9 @@ export class HeldMemory {
 
 export class HeldFrames {
   count = 0;
+  /** Of frames; there may be memory for less. */
+  limitBytes = Number.POSITIVE_INFINITY;
+  private heldBytes = 0;
   private readonly memory: HeldMemory;
   private readonly view: DataView;
   private base = -1;
@@ -65,6 +68,7 @@ export class HeldFrames {
       if (this.base < 0) return false;
     }
     const length = batch.length[p];
+    if (this.heldBytes + length > this.limitBytes) return false;
     const at = this.place((HEAD_BYTES + ROOM + length + 15) & ~15);
     if (at < 0) return false;
     const { view } = this;
@@ -81,6 +85,7 @@ export class HeldFrames {
     const start = batch.start[p];
     this.memory.region.bytes.copyWithin(at + HEAD_BYTES + ROOM, start, start + length);
     this.count++;
+    this.heldBytes += length;
     return true;
   }
 
@@ -113,6 +118,7 @@ export class HeldFrames {
     into.csumOffset[p] = view.getUint32(at + 12) & 0xffff;
     this.head += (HEAD_BYTES + ROOM + length + 15) & ~15;
     this.count--;
+    this.heldBytes -= length;
     if (this.count === 0) this.head = this.tail = 0;
     else if (this.head === QUEUE_BYTES || view.getUint32(this.base + this.head) === 0) {
       this.head = 0;
@@ -123,7 +129,7 @@ export class HeldFrames {
   free(): void {
     this.memory.give(this.base);
     this.base = -1;
-    this.head = this.tail = this.count = 0;
+    this.head = this.tail = this.count = this.heldBytes = 0;
   }
 
   /** Where `bytes` go, -1 for nowhere. One unit stays free, so that head and tail never meet while frames are there. */

@@ -41,6 +41,9 @@ export class HeldPort implements Port {
   get takesOffload(): boolean {
     return this.inner.takesOffload;
   }
+  wantsSegments(batch: Batch, p: number): boolean {
+    return this.discipline.wantsSegments(batch, p);
+  }
   receive(batch: Batch): number {
     return this.inner.receive(batch);
   }

@@ -17,6 +17,8 @@ export interface Port {
 
   /** send() cuts super-frames itself, and completes their checksums. */
   readonly cutsSegments?: boolean;
+  /** True when super-frame p is to be cut before it comes here: whole, it would hold others up. */
+  wantsSegments?(batch: Batch, p: number): boolean;
   /** Writes what frame p's headers do not say into its key; called once for each received frame, after extraction. */
   describe?(batch: Batch, p: number): void;
 

@@ -107,6 +107,43 @@ export function datapathContract(name: string, make: () => Promise<DatapathHarne
       expect(datapath.lookupStats()).toMatchObject({ hit: 0, missed: 1, lost: 0 });
     });
 
+    test('shapes a port by queues, counts them, and lets go of it again', async () => {
+      const queue = { minRate: 12_000, maxRate: 12_000, burstBits: 12_512, priority: 0 };
+      const wide = { ...queue, maxRate: 1e9, minRate: 1e9 };
+      const queues = [
+        { id: 0, ...wide },
+        { id: 4, ...queue },
+      ];
+      datapath.setQos(P(2), { kind: 'htb', maxRate: 1e9, burstBits: 12_512, queues });
+      const byQueue = (id: number) =>
+        program((b) => {
+          b.set(K.SKB_PRIORITY, id, 0xffffffff);
+          b.output(2);
+        });
+      datapath.putFlow(5, onPort(1), byQueue(4));
+      const frame = frameOf(1000);
+      for (let n = 0; n < 5; n++) harness.inject(P(1), frame);
+      await datapath.barrier();
+      // The first one's debt is paid after 700 ms.
+      expect(sent).toHaveLength(2);
+      datapath.execute(frame, NO_OFFLOAD, keyOf(frame, 1), byQueue(0));
+      await datapath.barrier();
+      expect(sent).toHaveLength(3);
+      const { length } = frame;
+      expect(datapath.queueStats(P(2), 4)).toEqual({
+        txBytes: 2 * length,
+        txPackets: 2,
+        txErrors: 0,
+      });
+      expect(datapath.queueStats(P(2), 0)).toMatchObject({ txPackets: 1, txBytes: length });
+      expect(datapath.queueStats(P(2), 1)).toBeNull();
+      datapath.setQos(P(2), null);
+      expect(datapath.queueStats(P(2), 4)).toBeNull();
+      for (let n = 0; n < 5; n++) harness.inject(P(1), frame);
+      await datapath.barrier();
+      expect(sent).toHaveLength(8);
+    });
+
     test('forwards by a megaflow and counts flow, ports and lookups', async () => {
       const frame = frameOf(100);
       datapath.putFlow(5, onPort(1), toPort(2, 3));

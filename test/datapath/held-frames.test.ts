@@ -73,7 +73,7 @@ describe('held frames', () => {
   });
 
   test('are refused when there is no memory for one more queue', () => {
-    const small = new HeldMemory(heapRegion(600 << 10));
+    const small = new HeldMemory(heapRegion(1200 << 10));
     const batch = new Batch();
     batch.append(1, 0, 100, 0);
     const first = new HeldFrames(small);
