@@ -175,7 +175,7 @@ export async function startSwitch(
     datapathTypes: ['netdev', 'system', ...(isDummy ? ['dummy'] : [])],
     dummy: options.dummy === 'none' ? 'off' : options.dummy === 'normal' ? 'on' : options.dummy,
   };
-  const tls = new TlsSource((why) => vlog.module('stream_ssl').err(why));
+  const tls = new TlsSource(vlog.module('stream_ssl'));
   const deviceErrors = deviceErrorsOf(
     () => applier,
     () => links.statistics(),

@@ -88,7 +88,12 @@ export function desired(db: Database, abilities: Abilities): WantedState {
 function tlsOf(db: Database, uuid: string | null): WantedTls | null {
   const row = uuid === null ? undefined : db.row('SSL', uuid);
   if (row === undefined) return null;
-  return { privateKey: row.private_key, certificate: row.certificate, caCertificate: row.ca_cert };
+  return {
+    privateKey: row.private_key,
+    certificate: row.certificate,
+    caCertificate: row.ca_cert,
+    bootstrap: row.bootstrap_ca_cert,
+  };
 }
 
 function settingsOf(config: StringMap): WantedSettings {

@@ -130,6 +130,8 @@ export interface WantedTls {
   readonly privateKey: string;
   readonly certificate: string;
   readonly caCertificate: string;
+  /** The CA's certificate is what the first peer shows. */
+  readonly bootstrap: boolean;
 }
 
 export interface WantedState {

@@ -57,6 +57,7 @@ export class DummyStreams {
         runDir,
         clock,
         log,
+        tlsLog: log,
         tls: () => null,
         maxConnections: MAX_PEERS,
         accept: (socket) => this.join(socket),

@@ -3,13 +3,12 @@
  * sockets of the bridge itself, which only their owner can open.
  */
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { type BoundPath, listenOnPath } from '../../sys/unix-listen.ts';
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
 import { systemText } from './system-text.ts';
 import { type PassiveTarget, parsePassive } from './target.ts';
-import { type TlsFiles, tlsOptions } from './tls.ts';
+import { acceptTls, type TlsFiles } from './tls.ts';
 
 export interface ListenerOptions {
   /** punix:PATH, ptcp:... or pssl:... */
@@ -18,6 +17,8 @@ export interface ListenerOptions {
   readonly clock: Clock;
   /** Module connmgr. */
   readonly log: Logger;
+  /** Module stream_ssl, rate limited: strangers may provoke it. */
+  readonly tlsLog: Logger;
   readonly tls: () => TlsFiles | null;
   /** Connections at one time; more are refused. */
   readonly maxConnections: number;
@@ -69,12 +70,7 @@ export class OpenflowListener {
 
   private async open(target: PassiveTarget): Promise<void> {
     const accept = (socket: Socket): void => this.accept(socket, target);
-    let server: Server;
-    if (target.kind === 'pssl') {
-      const tls = this.options.tls();
-      if (tls === null) throw new Error('SSL is not configured');
-      server = createTlsServer(tlsOptions(tls), (socket: TLSSocket) => accept(socket));
-    } else server = createServer({ noDelay: true }, accept);
+    const server = createServer({ noDelay: true }, accept);
     server.maxConnections = this.options.maxConnections;
     server.on('drop', () => {
       this.refused++;
@@ -107,7 +103,27 @@ export class OpenflowListener {
     const kind = target.kind.slice(1);
     const host = remoteAddress?.includes(':') ? `[${remoteAddress}]` : remoteAddress;
     const name = target.kind === 'punix' ? `unix#${number}` : `${kind}:${host}:${remotePort}`;
-    this.options.accept(socket, name);
+    if (target.kind === 'pssl') this.secure(socket, name);
+    else this.options.accept(socket, name);
+  }
+
+  /** Keys are those of now: the SSL table may have changed since the port was opened. */
+  private secure(raw: Socket, name: string): void {
+    raw.on('error', () => {});
+    const files = this.options.tls();
+    if (files === null) {
+      raw.destroy();
+      return;
+    }
+    acceptTls(
+      raw,
+      files,
+      (socket) => {
+        if (this.isClosed) socket.destroy();
+        else this.options.accept(socket, name);
+      },
+      (why) => this.options.tlsLog.warn(`${name}: SSL_accept: ${why}`),
+    );
   }
 
   /** Stops listening; connections already taken are their owner's. */

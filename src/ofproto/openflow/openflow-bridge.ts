@@ -151,8 +151,13 @@ export class OpenflowBridge {
       this.acceptSnooper(socket, from),
     );
     deps.bridge.listener = this.events;
+    this.sayOf('added service', this.mgmt.target);
     void this.mgmt.listen();
     void this.snoop.listen();
+  }
+
+  private sayOf(what: string, target: string): void {
+    this.log.info(`${this.bridge.name}: ${what} controller "${target}"`);
   }
 
   private listen(
@@ -160,12 +165,13 @@ export class OpenflowBridge {
     maxConnections: number,
     accept: (socket: Socket, name: string) => void,
   ): OpenflowListener {
-    const { runDir, clock, tls } = this.deps;
+    const { runDir, clock, logs, tls } = this.deps;
     return new OpenflowListener({
       target,
       runDir,
       clock,
       log: this.log,
+      tlsLog: rateLimited(logs.module('stream_ssl'), clock),
       tls,
       maxConnections,
       accept,
@@ -182,11 +188,13 @@ export class OpenflowBridge {
       if (wanted.has(target) && !versionsChanged) continue;
       this.active.delete(target);
       this.drop(connection);
+      this.sayOf('removed primary', target);
     }
     for (const [target, { listener }] of this.passive) {
       if (wanted.has(target)) continue;
       this.passive.delete(target);
       listener.close();
+      this.sayOf('removed service', target);
     }
     for (const controller of wanted.values()) {
       if (isPassive(controller.target)) this.setPassive(controller);
@@ -212,6 +220,7 @@ export class OpenflowBridge {
       active = { settings, connection };
       this.active.set(target, active);
       connection.rconn.start();
+      this.sayOf('added primary', target);
     }
     active.settings = settings;
     active.connection.rconn.configure({ maxBackoffMs, probeMs });
@@ -231,6 +240,7 @@ export class OpenflowBridge {
       this.accept(socket, from, now.probeMs, now);
     });
     this.passive.set(target, { settings, listener });
+    this.sayOf('added service', target);
     void listener.listen();
   }
 
@@ -289,6 +299,7 @@ export class OpenflowBridge {
         }
         this.changedWishes();
       },
+      failed: () => this.statusChanged(),
       seen: (bytes) => {
         for (const snooper of this.snoopers) snooper.send(bytes);
       },

@@ -5,15 +5,16 @@
  * An accepted connection is the same without connecting: when it is over, it stays so.
  */
 import { connect as connectNet, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { Logger, LogSource } from '../../util/logger.ts';
+import { rateLimited } from '../../util/rate-limit.ts';
 import type { OfVersion } from '../codec/versions.ts';
 import { message } from './hello.ts';
 import { OpenflowSession } from './session.ts';
-import { END_OF_FILE, systemText, TIMED_OUT } from './system-text.ts';
+import { END_OF_FILE, PROTOCOL_ERROR, systemText, TIMED_OUT } from './system-text.ts';
 import { type ActiveTarget, parseActive } from './target.ts';
-import { type TlsFiles, tlsOptions } from './tls.ts';
+import { connectTls, refusal, type TlsFiles, tlsComplaint } from './tls.ts';
 
 export type ReconnectState = 'VOID' | 'BACKOFF' | 'CONNECTING' | 'ACTIVE' | 'IDLE' | 'DISCONNECTED';
 
@@ -23,6 +24,8 @@ export interface ReconnectEvents {
   drained(): void;
   /** After `connected`, or for an accepted connection that ends before. */
   disconnected(): void;
+  /** An attempt has failed in another way than the one before. */
+  failed(): void;
   /** A copy of each message in either direction, when `isWatched`. */
   seen(bytes: Uint8Array): void;
 }
@@ -44,7 +47,7 @@ export interface ReconnectOptions {
 export interface ActiveOptions extends ReconnectOptions {
   readonly target: string;
   readonly runDir: string;
-  /** Null where the SSL table has none. */
+  /** Null where the SSL table has none that will do. */
   readonly tls: () => TlsFiles | null;
 }
 
@@ -59,6 +62,7 @@ export class OpenflowReconnect {
   private readonly events: ReconnectEvents;
   private readonly log: Logger;
   private readonly vconnLog: Logger;
+  private readonly tlsLog: Logger;
   private session: OpenflowSession | null = null;
   private socket: Socket | null = null;
   private timer: Timer | null = null;
@@ -74,7 +78,6 @@ export class OpenflowReconnect {
   disconnectedMs: number | null = null;
   /** Messages are copied to `seen`. */
   isWatched = false;
-  /** Coverage: rconn_sent and others count by it. */
 
   private constructor(
     options: ReconnectOptions,
@@ -87,6 +90,7 @@ export class OpenflowReconnect {
     this.name = options.name;
     this.log = options.logs.module('rconn');
     this.vconnLog = options.logs.module('vconn');
+    this.tlsLog = rateLimited(options.logs.module('stream_ssl'), options.clock);
     this.stateMs = options.clock.now();
   }
 
@@ -183,9 +187,9 @@ export class OpenflowReconnect {
   }
 
   /** Attempts are logged until the pause is as long as it gets. */
-  private say(text: string): void {
+  private say(text: string, level: 'info' | 'warn' = 'info'): void {
     if (this.active === null) this.log.dbg(`${this.name}: ${text}`);
-    else if (this.backoffMs < this.options.maxBackoffMs) this.log.info(`${this.name}: ${text}`);
+    else if (this.backoffMs < this.options.maxBackoffMs) this.log[level](`${this.name}: ${text}`);
   }
 
   private connect(): void {
@@ -201,36 +205,48 @@ export class OpenflowReconnect {
       );
       return;
     }
-    let socket: Socket;
-    try {
-      socket = open(target, tls);
-    } catch (error) {
-      // Bad PEM texts throw here.
-      this.failed(error instanceof Error ? error.message : String(error));
-      return;
-    }
+    const socket =
+      tls === null || target.kind === 'unix' ? open(target) : this.openTls(target, tls);
     this.socket = socket;
     let failure: string | null = null;
-    const onError = (error: NodeJS.ErrnoException): void => {
-      failure = systemText(error);
-    };
     const onClose = (): void => {
       if (this.socket === socket) this.failed(failure ?? END_OF_FILE);
     };
-    socket.on('error', onError);
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      failure = tlsComplaint(error) === null ? systemText(error) : PROTOCOL_ERROR;
+    });
     socket.on('close', onClose);
-    socket.once(target.kind === 'ssl' ? 'secureConnect' : 'connect', () => {
-      socket.off('close', onClose);
-      if (this.socket === socket) this.begin(socket);
-      else socket.destroy();
+    socket.once(tls === null ? 'connect' : 'secureConnect', () => {
+      if (this.socket !== socket) {
+        socket.destroy();
+        return;
+      }
+      const why = tls === null ? null : refusal(socket as TLSSocket, tls.authority);
+      if (why === null) {
+        socket.off('close', onClose);
+        this.begin(socket);
+      } else {
+        this.tlsLog.warn(`${this.name}: SSL_connect: ${why}`);
+        failure = PROTOCOL_ERROR;
+        socket.destroy();
+      }
     });
     this.limitAttempt();
+  }
+
+  private openTls(target: { host: string; port: number }, files: TlsFiles): TLSSocket {
+    const socket = connectTls(target.host, target.port, files);
+    socket.on('error', (error) => {
+      const complaint = tlsComplaint(error);
+      if (complaint !== null) this.tlsLog.warn(`${this.name}: ${complaint}`);
+    });
+    return socket;
   }
 
   private limitAttempt(): void {
     this.timer?.cancel();
     this.timer = this.options.clock.after(Math.max(MIN_BACKOFF_MS, this.backoffMs), () => {
-      this.say('connection timed out');
+      this.say('connection timed out', 'warn');
       const { session } = this;
       if (session === null) {
         this.failed(TIMED_OUT, true);
@@ -353,8 +369,10 @@ export class OpenflowReconnect {
   }
 
   private failed(why: string, isSaid = false): void {
-    if (!isSaid) this.say(`connection failed (${why})`);
+    if (!isSaid) this.say(`connection failed (${why})`, 'warn');
+    const isNew = why !== this.lastError;
     this.drop(why);
+    if (isNew) this.events.failed();
   }
 
   private afterwards(wasConnected: boolean): void {
@@ -384,9 +402,5 @@ export class OpenflowReconnect {
   }
 }
 
-function open(target: ActiveTarget, tls: TlsFiles | null): Socket {
-  if (target.kind === 'unix') return connectNet({ path: target.path });
-  const { host, port } = target;
-  if (target.kind === 'tcp' || tls === null) return connectNet({ host, port, noDelay: true });
-  return connectTls({ host, port, ...tlsOptions(tls) }).setNoDelay(true);
-}
+const open = (target: ActiveTarget): Socket =>
+  connectNet(target.kind === 'unix' ? { path: target.path } : { ...target, noDelay: true });
