@@ -82,6 +82,15 @@ describe('translation through tables', () => {
     const other = lab.bridge('br1');
     for (let p = 1; p <= 4; p++) await lab.port(bridge, `p${p}`, p);
     await lab.port(other, 'p11', 11);
+    // Queues that mark what leaves by them, the default one too.
+    bridge.setQueueDscp(ofPort(2), new Map([[1, 10]]));
+    bridge.setQueueDscp(
+      ofPort(3),
+      new Map([
+        [0, 4],
+        [3, 46],
+      ]),
+    );
     lab.patch(bridge, 'to1', 'to0');
     lab.patch(other, 'to0', 'to1');
     const scratch = new XlateScratch();

@@ -1,5 +1,6 @@
 /** Traces and hand-written megaflows: texts in the form recorded from Open vSwitch 3.1. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ofPort } from '../../src/flowtable/of-port.ts';
 import { CommandTable } from '../../src/unixctl/command.ts';
 import { dpctlCommands } from '../../src/unixctl/commands/dpctl.ts';
 import { dpctlFlowCommands } from '../../src/unixctl/commands/dpctl-flows.ts';
@@ -43,6 +44,31 @@ describe('ofproto/trace', () => {
       'Megaflow: recirc_id=0,eth,ip,in_port=1,dl_src=50:54:00:00:00:05,dl_dst=50:54:00:00:00:07,nw_frag=no',
       'Datapath actions: 100,2',
     ]);
+  });
+
+  test('marks frames with the DSCP of their queue, each output by itself', async () => {
+    const bridge = lab.switch.bridge('br0');
+    bridge?.setQueueDscp(
+      ofPort(2),
+      new Map([
+        [1, 1],
+        [2, 2],
+      ]),
+    );
+    const actions =
+      'enqueue:2:1,enqueue:2:2,enqueue:2:2,enqueue:2:1,output:2,mod_nw_tos:0,output:2';
+    const trace = (flow: string) => run('ofproto/trace-packet-out', 'br0', flow, actions);
+    expect((await trace('in_port=1,icmp,nw_tos=252')).split('\n').slice(-2)).toEqual([
+      'Megaflow: recirc_id=0,skb_priority=0,eth,icmp,in_port=1,nw_tos=252,nw_frag=no',
+      'Datapath actions: set(ipv4(tos=0x4/0xfc)),set(skb_priority(0x1)),2,' +
+        'set(ipv4(tos=0x8/0xfc)),set(skb_priority(0x2)),2,2,' +
+        'set(ipv4(tos=0x4/0xfc)),set(skb_priority(0x1)),2,' +
+        'set(ipv4(tos=0xfc/0xfc)),set(skb_priority(0)),2,set(ipv4(tos=0/0xfc)),2',
+    ]);
+    expect((await trace('in_port=1,arp')).split('\n').at(-1)).toBe(
+      'Datapath actions: set(skb_priority(0x1)),2,set(skb_priority(0x2)),2,2,' +
+        'set(skb_priority(0x1)),2,set(skb_priority(0)),2,2',
+    );
   });
 
   test('of a flow alone teaches nothing, of a frame it does', async () => {

@@ -15,6 +15,7 @@ import {
   OpenflowBridge,
   type OpenflowSettings,
 } from '../../../src/ofproto/openflow/openflow-bridge.ts';
+import type { PortQueue } from '../../../src/ofproto/openflow/port-statistics.ts';
 import { LogRecorder } from '../../ovsdb/support/log-recorder.ts';
 import { until } from '../../ovsdb/support/until.ts';
 import { Lab } from '../lab.ts';
@@ -42,10 +43,12 @@ export class Bench {
     tls: () => null,
     softwareVersion: '3.1.0',
     deviceErrors: () => null,
-    queues: () => [],
+    queues: (port) => this.queues.get(port.name) ?? [],
     describe: () => '',
     statusChanged: () => {},
   });
+  /** Queues of ports by name. */
+  readonly queues = new Map<string, readonly PortQueue[]>();
   private readonly peers: Peer[] = [];
 
   constructor() {
