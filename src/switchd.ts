@@ -148,7 +148,9 @@ export async function startSwitch(
       if (clock.stopped) datapath.holdClock(clock.now());
       else datapath.runClock(clock.now());
     });
-    return makeFabric(datapath, NO_GATE, false, (config) => tunnelSpec(config, sourcePorts));
+    return makeFabric(datapath, NO_GATE, false, (config) =>
+      tunnelSpec(config, sourcePorts, settings?.tunnelTooBigReplies ?? true),
+    );
   });
   const inMemory = once(() => {
     const datapath = new InlineDatapath(clock);

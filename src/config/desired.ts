@@ -115,6 +115,7 @@ function settingsOf(config: StringMap): WantedSettings {
     enableStatistics: boolean(config, 'enable-statistics', false),
     flowRestoreWait: boolean(config, 'flow-restore-wait', false),
     userspaceTso: boolean(config, 'userspace-tso-enable', false),
+    tunnelTooBigReplies: boolean(config, 'tunnel-too-big-replies', true),
   };
 }
 

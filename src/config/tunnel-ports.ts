@@ -105,7 +105,11 @@ export class SharedTunnelPorts {
 }
 
 /** How a real datapath moves the packets of a kind of tunnel: through sockets of the kernel. */
-export function tunnelSpec(config: TunnelConfig, sourcePorts: SourcePorts): PortSpec {
+export function tunnelSpec(
+  config: TunnelConfig,
+  sourcePorts: SourcePorts,
+  answersTooBig: boolean,
+): PortSpec {
   const { type, dstPort, gbp, seq } = config;
   return {
     kind: 'tunnel',
@@ -116,7 +120,7 @@ export function tunnelSpec(config: TunnelConfig, sourcePorts: SourcePorts): Port
     sequence: seq,
     firstSourcePort: sourcePorts.first,
     lastSourcePort: sourcePorts.last,
-    answersTooBig: true,
+    answersTooBig,
     mtu: MAX_INNER_MTU,
   };
 }

@@ -114,6 +114,8 @@ export interface WantedSettings {
   readonly enableStatistics: boolean;
   readonly flowRestoreWait: boolean;
   readonly userspaceTso: boolean;
+  /** Frames too long for a tunnel's path are answered with ICMP. */
+  readonly tunnelTooBigReplies: boolean;
 }
 
 /** Something to log: the default is used in its place. */

@@ -56,6 +56,9 @@ describe.sequential('lab 000, tunnels', () => {
     expect(listed).toMatch(/link_state +: up\n/);
     expect(listed).toMatch(/\nmtu +: \[\]\n/);
     expect(listed).toMatch(/options +: \{remote_ip="192.168.20.2"\}\n/);
+    expect(listed).toMatch(
+      /status +: \{tunnel_egress_iface="?eth1"?, tunnel_egress_iface_carrier=up\}\n/,
+    );
     expect(listed).toMatch(/type +: gre/);
     const shown = await one.sh('ovs-vsctl show');
     expect(shown).toMatch(

@@ -76,6 +76,25 @@ describe.sequential('lab 003: three hosts on br-vxlan', () => {
     expect(await pingsWithin(hosts[1], 'c', '172.17.0.3', 5000)).toBe(true);
   });
 
+  step('a triangle of tunnels is a loop: the log names its ports', async () => {
+    if (isReference()) return;
+    const add = (remote: string): string =>
+      `ovs-vsctl add-port br-vxlan tun9 -- set Interface tun9 type=vxlan options:remote_ip=${remote}`;
+    await hosts[1].sh(add('192.168.163.141'));
+    await hosts[2].sh(add('192.168.163.134'));
+    try {
+      await hosts[1].run('ip netns exec c ping -c 1 -W 1 172.17.0.77');
+      await hosts[0].until(
+        'cat /var/log/openvswitch/ovs-vswitchd.log',
+        (log) => /flaps between tunnel ports tun[01] and tun[01]/.test(log),
+        8000,
+      );
+    } finally {
+      for (const machine of hosts.slice(1)) await machine.sh('ovs-vsctl del-port tun9');
+    }
+    expect(await pingsWithin(hosts[1], 'c', '172.17.0.3', 8000)).toBe(true);
+  });
+
   step(
     'what arrives at the port and is no packet of a tunnel is counted and disturbs nothing',
     async () => {
