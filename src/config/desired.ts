@@ -363,12 +363,17 @@ class Reader {
     const isLocal = row.name === bridge;
     const options = stringMap(row.options);
     const declared = isLocal ? 'internal' : row.type;
-    const error =
-      this.typeError(declared, datapathType) ??
-      nameError(row.name, declared) ??
-      this.claim(row.name, bridge, isLocal);
+    const reserved = !isLocal && isReserved(row.name);
+    const error = reserved
+      ? ''
+      : (this.typeError(declared, datapathType) ??
+        nameError(row.name, declared) ??
+        this.claim(row.name, bridge, isLocal));
     const type = this.deviceType(declared, datapathType);
-    if (error !== null) {
+    if (reserved) {
+      const message = `could not create interface ${row.name}, name is reserved`;
+      this.problem('warn', message, row.uuid);
+    } else if (error !== null) {
       this.problem('warn', `could not open network device ${row.name} (${error})`, row.uuid);
     }
     return {
@@ -388,7 +393,8 @@ class Reader {
         rateKpps: row.ingress_policing_kpkts_rate,
         burstKpkts: row.ingress_policing_kpkts_burst,
       },
-      error: error === null ? null : `could not open network device ${row.name} (${error})`,
+      // A reserved name is told in the log only, as by Open vSwitch.
+      error: error ? `could not open network device ${row.name} (${error})` : error,
     };
   }
 
@@ -488,6 +494,11 @@ const priorityTags = (value: string | null): PriorityTags =>
 
 const usableOfport = (ofport: number | null): number | null =>
   ofport !== null && ofport >= 1 && ofport <= MAX_OFPORT ? ofport : null;
+
+/** Names of datapaths and of the ports that tunnels share. */
+const isReserved = (name: string): boolean =>
+  /^ovs-(netdev|system|dummy)$/.test(name) ||
+  Object.values(TUNNEL_TYPES).some(({ portName }) => name.startsWith(portName));
 
 function nameError(name: string, type: string): string | null {
   if (name === '' || /[/\s]/.test(name)) return 'not a valid device name';

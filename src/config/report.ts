@@ -53,7 +53,7 @@ function interfaceState(
 ): RunningInterface {
   const running = want.error === null ? bridge.entries.get(want.name) : undefined;
   if (running === undefined) {
-    const error = want.error ?? applier.failures.get(want.name) ?? null;
+    const error = (want.error ?? applier.failures.get(want.name)) || null;
     return { uuid, ofport: -1, error, device: null };
   }
   return {

@@ -6,7 +6,7 @@
  */
 import * as K from '../../packet/key.ts';
 import { ETH_TYPE_IPV4, ETH_TYPE_IPV6 } from '../../packet/protocol.ts';
-import { type Address, isIpv4 } from '../../tunnels/tunnel-config.ts';
+import { type Address, isIpv4, type TunnelConfig } from '../../tunnels/tunnel-config.ts';
 import { TunnelFlag } from '../../tunnels/tunnel-words.ts';
 import type { TunnelBridgePort } from '../bridge-port.ts';
 import type { XlateContext } from './context.ts';
@@ -85,7 +85,7 @@ function setOuter(ctx: XlateContext, { tunnel }: TunnelBridgePort): void {
   }
   if (tunnel.type !== 'vxlan') flow[K.TUN_GBP] = 0;
   else if (isTunnelIn) mask[K.TUN_GBP] = 0xffffffff;
-  if (!tunnel.type.endsWith('erspan')) flow[K.TUN_ERSPAN_GTPU] = flow[K.TUN_ERSPAN_IDX] = 0;
+  setErspan(flow, tunnel);
   if (tunnel.local !== 'flow') setAddress(flow, K.TUN_SRC, K.TUN_IPV6_SRC, tunnel.local);
   if (tunnel.remote !== 'flow') setAddress(flow, K.TUN_DST, K.TUN_IPV6_DST, tunnel.remote);
   flow[K.TUN_TP] = tunnel.dstPort;
@@ -121,6 +121,25 @@ function setOuter(ctx: XlateContext, { tunnel }: TunnelBridgePort): void {
     ctx.willWrite(K.PKT_MARK, 0xffffffff);
     flow[K.PKT_MARK] = tunnel.egressPktMark;
   }
+}
+
+/** What the port says of ERSPAN's header, where it does not leave that to the flow. */
+function setErspan(flow: Uint32Array, { erspan }: TunnelConfig): void {
+  const { version, index, direction, hardwareId } = erspan;
+  if (version === null) {
+    flow[K.TUN_ERSPAN_GTPU] = flow[K.TUN_ERSPAN_IDX] = 0;
+    return;
+  }
+  const place = (value: number | 'flow' | null, shift: number, bits: number): void => {
+    if (value === 'flow') return;
+    const mask = ((1 << bits) - 1) << shift;
+    const word = flow[K.TUN_ERSPAN_GTPU] & ~mask;
+    flow[K.TUN_ERSPAN_GTPU] = (word | (((value ?? 0) << shift) & mask)) >>> 0;
+  };
+  place(version, 28, 4);
+  place(direction, 24, 1);
+  place(hardwareId, 16, 6);
+  if (index !== 'flow') flow[K.TUN_ERSPAN_IDX] = index ?? 0;
 }
 
 function setAddress(flow: Uint32Array, ipv4: number, ipv6: number, address: Address | null): void {
