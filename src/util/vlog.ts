@@ -95,6 +95,8 @@ export class Vlog implements LogSource {
   private readonly startMs: number;
   /** By lower-case name: names are matched without regard to case. */
   private readonly modules = new Map<string, Module>();
+  /** Holds the levels that were set for all modules, for those that are first heard of later. */
+  private readonly later = new Module('', () => {});
   private readonly patterns: Record<Destination, string> = { ...DEFAULT_PATTERNS };
   private readonly formats: Record<Destination, LogFormat>;
   private facility = LOCAL0;
@@ -119,6 +121,7 @@ export class Vlog implements LogSource {
     let module = this.modules.get(key);
     if (module === undefined) {
       module = new Module(name, (from, level, text) => this.write(from, level, text));
+      for (const to of DESTINATIONS) module.set(to, this.later.levels[to]);
       this.modules.set(key, module);
     }
     return module;
@@ -175,7 +178,7 @@ export class Vlog implements LogSource {
         return `no destination, level, or module "${word}"`;
       }
     }
-    for (const each of module === undefined ? this.modules.values() : [module]) {
+    for (const each of module === undefined ? [...this.modules.values(), this.later] : [module]) {
       for (const to of destination === undefined ? DESTINATIONS : [destination]) {
         each.set(to, level ?? LEVELS.dbg);
       }

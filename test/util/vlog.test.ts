@@ -98,6 +98,13 @@ describe('specs', () => {
     expect(lines).toContain('dpif_lookup_autovalidator   OFF       INFO       INFO');
   });
 
+  it('for all modules hold for those that are first heard of later', () => {
+    vlog.set('console:warn');
+    vlog.module('nobody_knows').info('quiet');
+    vlog.module('nobody_knows').warn('heard');
+    expect(console.map((line) => line.split('|').at(-1))).toEqual(['heard']);
+  });
+
   it('that are empty turn everything to dbg', () => {
     vlog.set('');
     vlog.module('dpif').dbg('seen');

@@ -54,7 +54,10 @@ function isSame({ before, fields }: Change): boolean {
 
 function dropUnchanged(txn: Transaction): void {
   for (const [table, changes] of txn.changes) {
-    for (const change of changes.values()) if (isSame(change)) changes.delete(change.uuid);
+    for (const change of changes.values()) {
+      if (isSame(change)) changes.delete(change.uuid);
+      else change.isChanged = true;
+    }
     if (changes.size === 0) txn.changes.delete(table);
   }
 }
@@ -170,6 +173,7 @@ function removeDanglingWeak(txn: Transaction): void {
         const lost = held.keys.length - kept.keys.length;
         if (lost === 0) continue;
         change.fields[column.index] = kept;
+        change.isChanged = true;
         if (kept.keys.length < column.type.min) throw emptied(table, column, change, held, lost);
       }
     }
@@ -201,7 +205,8 @@ function checkIndexes(txn: Transaction): void {
         const uuid = table.indexes[i].get(key);
         if (uuid === undefined || changes.has(uuid)) continue;
         const before = table.rows.get(uuid) as Row;
-        const other: Change = { uuid, before, fields: [...before.fields], references: 0 };
+        const fields = [...before.fields];
+        const other: Change = { uuid, before, fields, references: 0, isChanged: false };
         throw duplicate(table, columns, other, change);
       }
     });
@@ -223,7 +228,7 @@ function columnsText(columns: readonly Column[]): string {
 function historyOf(columns: readonly Column[], change: Change): string {
   const { before } = change;
   if (before === null) return 'was inserted by this transaction.';
-  if (isSame(change))
+  if (!change.isChanged)
     return 'existed in the database before this transaction and was not modified by the transaction.';
   const fields = change.fields ?? before.fields;
   if (columns.every(({ index }) => equalData(before.fields[index], fields[index])))
@@ -249,7 +254,7 @@ export function prepare(txn: Transaction): void {
   checkIndexes(txn);
   for (const changes of txn.changes.values())
     for (const change of changes.values())
-      if (change.before !== null && !isSame(change)) txn.renewVersion(change);
+      if (change.before !== null && change.isChanged) txn.renewVersion(change);
 }
 
 /** What a prepared transaction changes, without rows whose count of references alone changed. */
@@ -257,8 +262,8 @@ export function changesOf(txn: Transaction): RowChange[] {
   const list: RowChange[] = [];
   for (const [table, changes] of txn.changes) {
     for (const change of changes.values()) {
-      const { uuid, before, fields, references } = change;
-      if ((before === null && fields === null) || isSame(change)) continue;
+      const { uuid, before, fields, references, isChanged } = change;
+      if (fields === null ? before === null : !isChanged) continue;
       list.push({ table, uuid, before, after: fields === null ? null : { fields, references } });
     }
   }

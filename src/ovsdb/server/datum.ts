@@ -124,13 +124,10 @@ export function filter(datum: Datum, keep: (key: Atom, value: Atom | null) => bo
 
 /**
  * What turns `before` into `after` when applied (ovsdb-server(7), "Update2 Notification"): of a set the elements in one of both,
- * of a map the pairs removed, added or changed, of a scalar the new value.
+ * of a map the pairs removed, added or changed, of a scalar or an optional value the new one.
  */
 export function difference(before: Datum, after: Datum, type: DatumType): Datum {
-  if (type.max === 1) {
-    // An optional value is a set of at most one; between two values its difference has both.
-    if (type.min === 1) return after;
-  }
+  if (type.max === 1) return after;
   if (type.value === null) {
     const gone = before.keys.filter((key) => find(after.keys, key) < 0);
     const come = after.keys.filter((key) => find(before.keys, key) < 0);
@@ -157,7 +154,7 @@ export function difference(before: Datum, after: Datum, type: DatumType): Datum 
 /** The inverse of `difference`. Throws where the result breaks the type's size. */
 export function applyDifference(before: Datum, diff: Datum, type: DatumType): Datum {
   let after: Datum;
-  if (type.max === 1 && type.min === 1) after = diff;
+  if (type.max === 1) after = diff;
   else if (type.value === null) {
     const kept = before.keys.filter((key) => find(diff.keys, key) < 0);
     const come = diff.keys.filter((key) => find(before.keys, key) < 0);

@@ -112,7 +112,8 @@ function rowRecord(
     const old = before?.[index] ?? initial;
     if (!isPersistent || equalData(old, after[index])) continue;
     isEmpty = false;
-    const told = before === undefined ? after[index] : difference(old, after[index], type);
+    // A reader takes what follows a default value for the whole value, also where the default is not empty.
+    const told = equalData(old, initial) ? after[index] : difference(old, after[index], type);
     row[name] = datumJson(told, type);
   }
   return isEmpty ? undefined : row;
@@ -164,8 +165,7 @@ function replayRow(
     if (!isDiff || old === undefined || equalData(old, initial))
       return [column, readDatum({ ...type, min: 0 }, value, null)] as const;
     // A difference may have more or fewer elements than the column.
-    const loose =
-      type.min === 1 && type.max === 1 ? type : { ...type, min: 0, max: Number.POSITIVE_INFINITY };
+    const loose = type.max === 1 ? type : { ...type, min: 0, max: Number.POSITIVE_INFINITY };
     return [column, applyDifference(old, readDatum(loose, value, null), type)] as const;
   });
   if (before === undefined) {

@@ -14,6 +14,11 @@ export interface Change {
   fields: Datum[] | null;
   /** Strong references that other rows will have to it. Right once `countReferences` ran. */
   references: number;
+  /**
+   * It counts as a change: told to monitors, with a new version. So does one that the end of the transaction took back (a weak
+   * reference to a row that there is not), as by ovsdb-server, but not a look for the sake of references.
+   */
+  isChanged: boolean;
 }
 
 /** Values for some columns of a row. */
@@ -61,7 +66,7 @@ export class Transaction {
     for (const [{ index }, datum] of values) fields[index] = datum;
     fields[UUID_COLUMN] = single(uuid);
     fields[VERSION_COLUMN] = single(this.newUuid());
-    this.changesOf(table).set(uuid, { uuid, before: null, fields, references: 0 });
+    this.changesOf(table).set(uuid, { uuid, before: null, fields, references: 0, isChanged: true });
   }
 
   /** The row's fields, to be written. */
@@ -89,6 +94,7 @@ export class Transaction {
       before,
       fields: before.fields.slice(),
       references: before.references,
+      isChanged: false,
     };
     this.changesOf(table).set(uuid, change);
     return change;

@@ -8,7 +8,7 @@ import { VSWITCH_SCHEMA } from '../../../../src/ovsdb/server/vswitch-schema.ts';
 import { VirtualClock } from '../../../../src/util/virtual-clock.ts';
 
 /** UUIDs that count: 00000001-..., so that tests can foresee them. */
-function countingUuids(): () => string {
+export function countingUuids(): () => string {
   let count = 0;
   return () => `${(++count).toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`;
 }
@@ -56,10 +56,12 @@ class Client {
   }
 }
 
-export function serve(schema: JsonObject = VSWITCH_SCHEMA, journal: Journal | null = null) {
+export const serve = (schema: JsonObject = VSWITCH_SCHEMA) =>
+  serveDatabase(new Database(readSchema(schema)), null);
+
+export function serveDatabase(db: Database, journal: Journal | null) {
   const clock = new VirtualClock();
   const server = new DatabaseServer({ clock, newUuid: countingUuids() });
-  const db = new Database(readSchema(schema));
   const hosted = server.add(db, journal);
   return { clock, server, db, hosted, client: new Client(server) };
 }

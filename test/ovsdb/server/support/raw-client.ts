@@ -1,0 +1,69 @@
+/** A connection to any OVSDB server, message by message. */
+import { connect, type Socket } from 'node:net';
+import { type Json, type JsonObject, JsonStream } from '../../../../src/ovsdb/json-stream.ts';
+
+export class RawClient {
+  readonly messages: JsonObject[] = [];
+  isClosed = false;
+  private readonly socket: Socket;
+  private readonly stream = new JsonStream();
+  private wake: () => void = () => undefined;
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('data', (chunk: Buffer) => {
+      this.messages.push(...this.stream.push(chunk));
+      this.wake();
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      this.isClosed = true;
+      this.wake();
+    });
+  }
+
+  static open(path: string): Promise<RawClient> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(path);
+      socket.once('error', reject);
+      socket.once('connect', () => resolve(new RawClient(socket)));
+    });
+  }
+
+  write(text: string): void {
+    this.socket.write(text);
+  }
+
+  send(method: string, params: Json[], id: Json): void {
+    this.write(JSON.stringify({ method, params, id }));
+  }
+
+  /** Resolves with all messages when `done` says so; rejects when the connection ends before. */
+  async until(done: (messages: readonly JsonObject[]) => boolean): Promise<JsonObject[]> {
+    while (!done(this.messages)) {
+      if (this.isClosed) throw new Error('connection closed');
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+    }
+    return this.messages;
+  }
+
+  async request(method: string, ...params: Json[]): Promise<JsonObject> {
+    const id = `r${this.messages.length}-${Math.random()}`;
+    this.send(method, params, id);
+    const messages = await this.until((all) => all.some((message) => message.id === id));
+    return messages.find((message) => message.id === id) as JsonObject;
+  }
+
+  async closed(): Promise<void> {
+    while (!this.isClosed)
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+}
