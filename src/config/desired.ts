@@ -23,7 +23,7 @@ import {
 } from './config-value.ts';
 import { flowTableSettings } from './flow-tables.ts';
 import { wantedMirrors } from './mirrors.ts';
-import { isQosType, QOS_TYPES, type WantedQos, wantedQos } from './qos.ts';
+import { isQosType, MAX_QUEUES, QOS_TYPES, type WantedQos, wantedQos } from './qos.ts';
 import type {
   ConfigProblem,
   StringMap,
@@ -295,6 +295,10 @@ class Reader {
 
   private qos(row: Row<'Port'>, interfaces: readonly WantedInterface[]): WantedQos | null {
     const want = wantedQos(this.db, row.qos);
+    if (want !== null && want.queues.length > MAX_QUEUES) {
+      const count = want.queues.length;
+      this.problem('warn', `port ${row.name}: ${count} queues, only ${MAX_QUEUES} are in force`);
+    }
     if (want === null || want.type === '' || isQosType(want.type)) return want;
     if (interfaces.some(({ type }) => !type.startsWith('dummy'))) {
       const known = QOS_TYPES.join(', ');

@@ -46,6 +46,8 @@ export interface QosDevice {
 const DEFAULT_SPEED = 10_000_000_000;
 /** Queues of htb and hfsc. */
 const MAX_QUEUE_ID = 0xf000;
+/** Queues of one port; more have no memory for their frames anyhow. Frames for others leave by queue 0. */
+export const MAX_QUEUES = 1024;
 /** Room for headers in front of the MTU. */
 const FRAME_OVER_MTU = 64;
 
@@ -120,7 +122,7 @@ type QueueMaker = (
 
 function rated(want: WantedQos, device: QosDevice, make: QueueMaker): RunningQos {
   const maxRate = bytesOf(want.otherConfig, 'max-rate') || (device.speedBps ?? DEFAULT_SPEED);
-  const rows = want.queues.filter(({ id }) => id < MAX_QUEUE_ID);
+  const rows = want.queues.slice(0, MAX_QUEUES).filter(({ id }) => id < MAX_QUEUE_ID);
   const queues = (rows.some(({ id }) => id === 0) ? [] : [{ id: 0, otherConfig: {} }]).concat(rows);
   const made = queues.map(({ id, otherConfig }) => make(id, otherConfig, maxRate, device));
   return {
@@ -175,7 +177,7 @@ function hfscQueue(
 }
 
 function netem({ type, otherConfig }: WantedQos): RunningQos {
-  const latencyUs = number(otherConfig, 'latency');
+  const latencyUs = Math.min(number(otherConfig, 'latency'), 0xffffffff);
   const limitPackets = number(otherConfig, 'limit') || 1000;
   const loss = Math.min(number(otherConfig, 'loss'), 100);
   return {
@@ -202,10 +204,10 @@ function passing(
 
 const frameBits = ({ mtu }: QosDevice): number => (mtu + FRAME_OVER_MTU) * 8;
 
-/** A decimal number, 0 for none or junk. */
+/** A decimal number of 64 bits, 0 for none or junk. */
 function number(options: StringMap, key: string): number {
   const found = text(options, key);
-  return found !== null && /^\s*\+?\d+$/.test(found) ? Number(found) : 0;
+  return found !== null && /^\s*\+?\d{1,20}$/.test(found) ? Number(found) : 0;
 }
 
 /** Bits in whole bytes, as the kernel is told of them. */

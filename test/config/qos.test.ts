@@ -91,7 +91,8 @@ describe('rates', () => {
     [{ 'min-rate': '-5', 'max-rate': 'fast' }, 12_000, 1e9],
     [{ 'min-rate': '5000000000', 'max-rate': '6000000000' }, 1e9, 1e9],
     [{ 'min-rate': '300000', 'max-rate': '200000' }, 300_000, 300_000],
-    [{ 'max-rate': '99999999999999999999999' }, 12_000, 1e9],
+    [{ 'max-rate': '99999999999999999999' }, 12_000, 1e9],
+    [{ 'min-rate': '9'.repeat(400) }, 12_000, 1e9],
   ])('%j stays between a packet a second and the rate of the port', (options, min, max) => {
     const config = shaped('linux-htb', { 'max-rate': '1000000000' }, { 0: options });
     expect(config).toMatchObject({ queues: [{ minRate: min, maxRate: max }] });
@@ -101,6 +102,21 @@ describe('rates', () => {
     expect(shaped('linux-htb', {}, { 0: {}, 61439: {}, 61440: {}, 4294967295: {} })).toMatchObject({
       queues: [{ id: 0 }, { id: 61_439 }],
     });
+  });
+
+  test('there are no more queues than a port can have', () => {
+    const many = Object.fromEntries(Array.from({ length: 5000 }, (_, id) => [id, {}]));
+    const config = shaped('linux-htb', {}, many);
+    expect(config?.kind === 'htb' && config.queues.length).toBe(1024);
+  });
+
+  test('every number that reaches the datapath is finite', () => {
+    const junk = { 'max-rate': '9'.repeat(400), 'min-rate': '9'.repeat(20), burst: '8'.repeat(20) };
+    for (const type of ['linux-htb', 'linux-hfsc', 'linux-netem']) {
+      const options = { ...junk, latency: '9'.repeat(20), limit: '9'.repeat(20), loss: '9' };
+      const config = shaped(type, options, { 0: { ...junk, priority: '9'.repeat(20) } });
+      expect(JSON.stringify(config)).not.toContain('null');
+    }
   });
 
   test('hfsc has no bursts and priorities', () => {
