@@ -200,6 +200,9 @@ export async function startSwitch(
         tls: () => tls.files(),
         softwareVersion: OVS_VERSION,
         deviceErrors,
+        customCounters: ({ bridge, name }, stats) =>
+          applier.running.get(bridge.name)?.entries.get(name)?.netdev.customCounters?.(stats) ??
+          null,
         queues,
         describe: (bytes) => messageText(bytes, { names: {}, context: { version: OF10 } }),
         statusChanged: () => configurator.schedule(),

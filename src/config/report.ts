@@ -5,7 +5,12 @@ import type { LinkStats } from '../sys/links.ts';
 import type { Applier, BridgeEntry, InterfaceEntry } from './apply.ts';
 import { NO_CONTROLLER } from './openflow-settings.ts';
 import type { RunningBridge, RunningInterface, RunningRoot, RunningState } from './report-ops.ts';
-import { type Counters, interfaceStatistics, patchStatistics } from './statistics.ts';
+import {
+  type Counters,
+  customStatistics,
+  interfaceStatistics,
+  patchStatistics,
+} from './statistics.ts';
 import type { WantedInterface, WantedState } from './wanted.ts';
 
 /** `links`: fresh statistics of devices by ifindex, to report statistics; null to leave those as they are. */
@@ -86,6 +91,8 @@ function statisticsOf(
     const port = bridge.port(running.ofPort);
     return port === null ? {} : patchStatistics(port.stats);
   }
-  const device = links.get(running.netdev.ifindex);
-  return interfaceStatistics(fabric.datapath.portStats(running.portNo), device);
+  const stats = fabric.datapath.portStats(running.portNo);
+  const custom = running.netdev.customCounters?.(stats);
+  if (custom !== undefined) return customStatistics(stats, custom);
+  return interfaceStatistics(stats, links.get(running.netdev.ifindex));
 }

@@ -28,6 +28,18 @@ export function interfaceStatistics(port: PortStats, device: LinkStats | undefin
   };
 }
 
+/** Of a device with counters of its own, `custom`. */
+export function customStatistics(port: PortStats, custom: Counters): Counters {
+  const { rxBytes, rxPackets, txBytes, txPackets } = port;
+  return {
+    rx_bytes: rxBytes,
+    rx_packets: rxPackets,
+    tx_bytes: txBytes,
+    tx_packets: txPackets,
+    ...custom,
+  };
+}
+
 export function patchStatistics(stats: PatchStats): Counters {
   const { rxPackets, rxBytes, txPackets, txBytes } = stats;
   return { rx_bytes: rxBytes, rx_packets: rxPackets, tx_bytes: txBytes, tx_packets: txPackets };

@@ -5,12 +5,13 @@
  * A receive counts and records the frame and hands it to the datapath; nothing else happens by itself, so that a test
  * decides about every packet.
  */
-import type { PortNo } from '../../datapath/datapath.ts';
+import type { PortNo, PortStats } from '../../datapath/datapath.ts';
 import type { Address } from '../../tunnels/tunnel-config.ts';
 import type { Clock } from '../../util/clock.ts';
 import { PcapWriter } from '../../util/pcap.ts';
 import type { RunningDevice } from '../report-ops.ts';
 import type { WantedInterface } from '../wanted.ts';
+import { DummyQueues } from './dummy-queues.ts';
 import { DummyStreams, type StreamDeps } from './dummy-stream.ts';
 import { type Netdev, NetdevError } from './netdev.ts';
 
@@ -41,6 +42,7 @@ export class DummyNetdev implements Netdev {
   private readonly rxPcap: PcapWriter | null;
   private readonly txPcap: PcapWriter | null;
   private readonly streams: DummyStreams;
+  private readonly queues: DummyQueues;
 
   constructor(
     want: WantedInterface,
@@ -56,6 +58,7 @@ export class DummyNetdev implements Netdev {
     this.mac = mac;
     this.mtu = want.mtuRequest ?? DEFAULT_MTU;
     this.gate = gate;
+    this.queues = new DummyQueues(want);
     const { pcap, rxq_pcap, tx_pcap } = want.options;
     const { clock } = deps;
     this.streams = new DummyStreams(want.name, want.options, deps, (frame) => this.receive(frame));
@@ -75,6 +78,7 @@ export class DummyNetdev implements Netdev {
   attached(port: PortNo): void {
     this.port = port;
     this.gate.onTransmit(port, (frame) => {
+      this.queues.count(frame);
       this.txPcap?.write(frame);
       this.streams.send(frame);
     });
@@ -115,6 +119,10 @@ export class DummyNetdev implements Netdev {
       ifindex: 0,
       status: {},
     };
+  }
+
+  customCounters(stats: PortStats): Readonly<Record<string, number>> {
+    return this.queues.counters(stats);
   }
 
   setMtu(mtu: number): void {

@@ -3,7 +3,7 @@
  * frames (`spec`) and the database something true to say (`status`). One opener per interface type stands in a table
  * (netdev-types.ts); the datapath knows nothing of types.
  */
-import type { PortNo, PortSpec } from '../../datapath/datapath.ts';
+import type { PortNo, PortSpec, PortStats } from '../../datapath/datapath.ts';
 import type { TunnelConfig } from '../../tunnels/tunnel-config.ts';
 import type { RunningDevice } from '../report-ops.ts';
 import type { WantedInterface } from '../wanted.ts';
@@ -18,6 +18,8 @@ export interface Netdev {
   readonly tunnel?: TunnelConfig;
   /** Options that were passed over, to be logged. */
   readonly warnings?: readonly string[];
+  /** Counters of its own by name, beside packets and bytes; a device that has some counts no errors. */
+  customCounters?(stats: PortStats): Readonly<Record<string, number>>;
   /** Interface index in our network namespace when opened; 0 where there is none. */
   readonly ifindex: number;
   /** False once the device is gone or is another one under the same name: it must be opened anew. */

@@ -5,7 +5,7 @@
  * `BRIDGE.snoop` shows what controllers and the switch say to each other. Both sockets are for their owner only.
  */
 import type { Socket } from 'node:net';
-import type { Datapath } from '../../datapath/datapath.ts';
+import type { Datapath, PortStats } from '../../datapath/datapath.ts';
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { Logger, LogSource } from '../../util/logger.ts';
 import { rateLimited } from '../../util/rate-limit.ts';
@@ -24,7 +24,7 @@ import { Connection, type ConnectionKind } from './connection.ts';
 import { FailOpen } from './fail-open.ts';
 import { handleMessage } from './handlers.ts';
 import { OpenflowListener } from './listener.ts';
-import type { DeviceErrors, PortQueue } from './port-statistics.ts';
+import type { DeviceErrors, PortCounting, PortQueue } from './port-statistics.ts';
 import { OpenflowReconnect, type ReconnectOptions } from './reconnect.ts';
 import { OpenflowSession } from './session.ts';
 import { ACTIONS_10 } from './table-abilities.ts';
@@ -73,6 +73,7 @@ export interface OpenflowDeps {
   /** Version of the switch, for descriptions. */
   readonly softwareVersion: string;
   readonly deviceErrors: (port: BridgePort) => DeviceErrors | null;
+  readonly customCounters: PortCounting['customCounters'];
   /** Queues of a port, ascending. */
   readonly queues: (port: BridgePort) => readonly PortQueue[];
   /** Text of a message, for the log of the connections. */
@@ -521,6 +522,9 @@ export class OpenflowBridge {
     const now = this.deps.clock.now();
     this.createdAt.set(port, now);
     return now;
+  }
+  customCounters(port: BridgePort, stats: PortStats): Readonly<Record<string, number>> | null {
+    return this.deps.customCounters(port, stats);
   }
   deviceErrors(port: BridgePort): DeviceErrors | null {
     return this.deps.deviceErrors(port);

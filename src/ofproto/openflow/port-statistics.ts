@@ -1,5 +1,5 @@
 /** Counters of a port as OpenFlow tells them. What a port cannot count is unknown, which tools show as "?". */
-import type { Datapath } from '../../datapath/datapath.ts';
+import type { Datapath, PortStats as DatapathPortStats } from '../../datapath/datapath.ts';
 import type { BridgePort } from '../bridge-port.ts';
 import type { PortStats } from '../codec/port-messages.ts';
 
@@ -29,6 +29,11 @@ export interface PortCounting {
   readonly now: () => number;
   readonly createdMs: (port: BridgePort) => number;
   readonly deviceErrors: (port: BridgePort) => DeviceErrors | null;
+  /** Counters that only this device has, by name; null for a usual one. */
+  readonly customCounters: (
+    port: BridgePort,
+    stats: DatapathPortStats,
+  ) => Readonly<Record<string, number>> | null;
 }
 
 const UNKNOWN = {
@@ -64,8 +69,14 @@ export function portStatistics(port: BridgePort, from: PortCounting): PortStats 
     txPackets: BigInt(stats.txPackets),
     txBytes: BigInt(stats.txBytes),
   };
-  if (port.type.startsWith('dummy'))
-    return { ...head, ...UNKNOWN, ...moved, custom: custom(moved) };
+  const counters = from.customCounters(port, stats);
+  if (counters !== null) {
+    const custom = Object.entries(counters).map(([name, value]) => ({
+      name,
+      value: BigInt(value),
+    }));
+    return { ...head, ...UNKNOWN, ...moved, custom };
+  }
   const device = from.deviceErrors(port);
   return {
     ...head,
@@ -81,18 +92,3 @@ export function portStatistics(port: BridgePort, from: PortCounting): PortStats 
     custom: [],
   };
 }
-
-/** The counters by name that dummy devices of Open vSwitch have, for tests of exactly this message. */
-const custom = (moved: {
-  readonly rxPackets: bigint;
-  readonly rxBytes: bigint;
-  readonly txPackets: bigint;
-  readonly txBytes: bigint;
-}): PortStats['custom'] => [
-  { name: 'rx_custom_packets_1', value: 0n },
-  { name: 'rx_custom_packets_2', value: 0n },
-  { name: 'rx_q0_bytes', value: moved.rxBytes },
-  { name: 'rx_q0_packets', value: moved.rxPackets },
-  { name: 'tx_q0_bytes', value: moved.txBytes },
-  { name: 'tx_q0_packets', value: moved.txPackets },
-];

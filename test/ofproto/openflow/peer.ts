@@ -43,6 +43,7 @@ export class Bench {
     tls: () => null,
     softwareVersion: '3.1.0',
     deviceErrors: () => null,
+    customCounters: () => null,
     queues: (port) => this.queues.get(port.name) ?? [],
     describe: () => '',
     statusChanged: () => {},
