@@ -527,6 +527,7 @@ function bridgeSettings(want: WantedBridge) {
     macTableSize: want.macTableSize,
     forwardBpdu: want.forwardBpdu,
     floodVlans: want.floodVlans,
+    samplesFlows: want.samplesFlows,
     failMode: want.failMode,
   };
 }

@@ -205,6 +205,7 @@ class Reader {
       macTableSize: tableSize < 0 ? 8192 : clamp(tableSize, 10, 1_000_000),
       forwardBpdu: boolean(config, 'forward-bpdu', false),
       floodVlans: [...row.flood_vlans].sort((a, b) => a - b),
+      samplesFlows: this.samplesFlows(row),
       stpEnable: row.stp_enable,
       rstpEnable: row.rstp_enable,
       mcastSnoopingEnable: row.mcast_snooping_enable,
@@ -216,6 +217,13 @@ class Reader {
       otherConfig: config,
       ports: this.ports(row, datapathType),
     };
+  }
+
+  private samplesFlows(bridge: Row<'Bridge'>): boolean {
+    for (const set of this.db.rows('Flow_Sample_Collector_Set').values()) {
+      if (set.bridge === bridge.uuid && set.ipfix !== null) return true;
+    }
+    return false;
   }
 
   private flowTables(bridge: Row<'Bridge'>): ReadonlyMap<number, FlowTableSettings> {
@@ -536,6 +544,7 @@ const REPORTED: Readonly<Record<TableName, ReadonlySet<string>>> = {
   ]),
   Bridge: new Set(['datapath_version', 'datapath_id', 'status', 'rstp_status']),
   QoS: new Set(),
+  Flow_Sample_Collector_Set: new Set(),
   Queue: new Set(),
   Port: new Set(['status', 'rstp_status', 'rstp_statistics', 'statistics', 'bond_active_slave']),
   Interface: new Set([

@@ -51,14 +51,15 @@ export function interfaceIdentity(want: WantedInterface): string {
 
 /** Two bridges with the same identity are configured alike. */
 export function bridgeIdentity(want: WantedBridge): string {
-  const { datapathType, failMode, macAgingSeconds, macTableSize, forwardBpdu, floodVlans } = want;
+  const { datapathType, failMode, macAgingSeconds, macTableSize, forwardBpdu } = want;
   return JSON.stringify([
     datapathType,
     failMode,
     macAgingSeconds,
     macTableSize,
     forwardBpdu,
-    floodVlans,
+    want.floodVlans,
+    want.samplesFlows,
   ]);
 }
 

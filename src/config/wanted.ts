@@ -83,6 +83,8 @@ export interface WantedBridge {
   readonly forwardBpdu: boolean;
   /** VLANs without learning. */
   readonly floodVlans: readonly number[];
+  /** A Flow_Sample_Collector_Set of the bridge has an IPFIX row. */
+  readonly samplesFlows: boolean;
   readonly stpEnable: boolean;
   readonly rstpEnable: boolean;
   readonly mcastSnoopingEnable: boolean;

@@ -49,6 +49,8 @@ export interface BridgeSettings {
   readonly macTableSize: number;
   readonly forwardBpdu: boolean;
   readonly floodVlans: readonly number[];
+  /** A collector set wants what the sample action takes. */
+  readonly samplesFlows: boolean;
   /** What a bridge without controllers does: switch by itself, or nothing. */
   readonly failMode: 'standalone' | 'secure';
   /** 16 hexadecimal digits. */
@@ -60,6 +62,7 @@ const DEFAULT_BRIDGE: BridgeSettings = {
   macTableSize: DEFAULT_MAC_ENTRIES,
   forwardBpdu: false,
   floodVlans: [],
+  samplesFlows: false,
   failMode: 'standalone',
   datapathId: '0000000000000000',
 };

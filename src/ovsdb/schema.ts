@@ -133,6 +133,11 @@ export const SCHEMA = {
     groups: set('string'),
     prefixes: set('string'),
   },
+  Flow_Sample_Collector_Set: {
+    id: atom('integer'),
+    bridge: atom('uuid'),
+    ipfix: optional('uuid'),
+  },
   QoS: {
     type: atom('string'),
     queues: map('integer', 'uuid'),

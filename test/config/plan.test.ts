@@ -49,6 +49,7 @@ const bridge = (name: string, ports: WantedPort[], more: Partial<WantedBridge> =
     macTableSize: 8192,
     forwardBpdu: false,
     floodVlans: [],
+    samplesFlows: false,
     stpEnable: false,
     rstpEnable: false,
     mcastSnoopingEnable: false,

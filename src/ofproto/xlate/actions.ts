@@ -45,6 +45,7 @@ import { learn } from './learn.ts';
 import { mirrorFrame } from './mirror.ts';
 import { normal } from './normal.ts';
 import { bundle, enqueue, output, outputReg, outputTrunc } from './output.ts';
+import { sample } from './sample.ts';
 import { setIpWord, setTpWords, setWord } from './set-word.ts';
 import { resubmit, translateTable } from './table.ts';
 
@@ -138,8 +139,7 @@ const TABLE: { readonly [K in ActionKind]: Translate<K> } = {
   ct: (ctx) => unsupported(ctx, 'ct'),
   ctClear: () => undefined,
   nat: () => undefined,
-  // Sampling does nothing while no collector set is configured.
-  sample: () => undefined,
+  sample: (ctx, a) => sample(ctx, a),
   note: () => undefined,
   debugRecirc: (ctx) => triggerFreeze(ctx),
   debugSlow: (ctx) => {
