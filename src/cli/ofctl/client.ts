@@ -78,15 +78,20 @@ function shellOf(world: World, options: OfctlOptions, sessions: Session[]): Shel
     sessions.push(session);
     return session;
   };
+  let logged = 0;
   return {
     options,
     print: world.print,
     complain: world.complain,
+    log: (module, level, text) => {
+      const number = String(++logged).padStart(5, '0');
+      world.complain(`${new Date().toISOString()}|${number}|${module}|${level}|${text}\n`);
+    },
     open: (name, version = options.bundle ? OF14 : undefined) => {
       const usual = version === undefined || options.versionsGiven;
       const asked = usual ? options.versions : [version];
       // Bundles came with 1.3: what is older cannot have been meant.
-      const isOld = options.bundle && asked.every((one) => one < OF13);
+      const isOld = version === OF14 && asked.every((one) => one < OF13);
       const versions: readonly OfVersion[] = isOld ? [OF14] : asked;
       return kept(Session.open(resolveTarget(name, options.runDir, 'mgmt'), versions));
     },

@@ -9,6 +9,8 @@ export interface Shell {
   /** Text with its line ends, to standard output. */
   readonly print: (text: string) => void;
   readonly complain: (text: string) => void;
+  /** A line of the log, which goes where complaints go. */
+  readonly log: (module: string, level: string, text: string) => void;
   /** A connection that is closed when the command is done. `version`: what is spoken unless the user says -O. */
   readonly open: (target: string, version?: OfVersion) => Promise<Session>;
   readonly snoop: (target: string) => Promise<Session>;

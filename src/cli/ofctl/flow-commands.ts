@@ -12,7 +12,18 @@ import {
   OFPTT_ALL,
 } from '../../ofproto/model.ts';
 import { fieldByAnyName } from '../../ofproto/text/field-names.ts';
+import {
+  ANY_FORMAT,
+  formatsOf,
+  formatsText,
+  NXM,
+  usableFormats,
+  usableToAsk,
+} from '../../ofproto/text/flow-protocols.ts';
 import { parseFlow } from '../../ofproto/text/flow-syntax.ts';
+import { formatMatch } from '../../ofproto/text/match-text.ts';
+import { normalizeMatch } from '../../ofproto/text/normalize-match.ts';
+import { parsed } from '../../ofproto/text/syntax.ts';
 import { VLAN_CFI, VLAN0 } from '../../packet/key.ts';
 import { executeBundle } from './bundle.ts';
 import type { Command, CommandTable, Shell } from './command.ts';
@@ -47,6 +58,39 @@ export function flowOf(
   };
   const got = parseFlow(text, command, version, lookup);
   return got.ok ? got.value : fail(`${where}${got.error}`);
+}
+
+/** Refuses what cannot be said in a flow format that is allowed. */
+export function demandFormat(shell: Shell, usable: number): void {
+  const { formats } = shell.options;
+  if ((usable & formats) !== 0) return;
+  fail(
+    `none of the usable flow formats (${formatsText(usable)}) is among the allowed flow formats (${formatsText(formats)})`,
+  );
+}
+
+/** The same for what the session, whose version is known by now, can say. */
+function demandFormatOf(shell: Shell, session: Session, usable: number): void {
+  demandFormat(shell, usable);
+  if ((usable & formatsOf(session.version)) !== 0) return;
+  fail(`switch does not support any of the usable flow formats (${formatsText(usable)})`);
+}
+
+/** Formats in which a flow can be given; `where` precedes what is wrong. */
+export function formatsOfFlow(mod: FlowMod, where = ''): number {
+  const got = parsed(() => usableFormats(mod));
+  return got.ok ? got.value : fail(`${where}${got.error}`);
+}
+
+/** The flow without what its match cannot mean, which is told. */
+export function normalized<T extends Pick<FlowMod, 'match'>>(shell: Shell, flow: T): T {
+  const match = normalizeMatch(flow.match);
+  if (match === flow.match) return flow;
+  const log = (text: string): void => shell.log('ofp_match', 'INFO', text);
+  log('normalization changed ofp_match, details:');
+  log(` pre: ${formatMatch(flow.match)}`);
+  log(`post: ${formatMatch(match)}`);
+  return { ...flow, match };
 }
 
 export function flowOfLine(
@@ -94,9 +138,11 @@ function fits10(mod: FlowMod): boolean {
 export function flowMessage(
   session: Session,
   mod: FlowMod,
+  formats = ANY_FORMAT,
 ): { readonly message: Message; readonly settings: Partial<WireContext> } {
   const settings = flowContext(mod);
-  const nicira = session.version === OF10 && !fits10(mod);
+  const isNxm = (formats & formatsOf(OF10) & ~NXM) === 0;
+  const nicira = session.version === OF10 && (isNxm || !fits10(mod));
   return {
     message: { kind: 'flowMod', flowMod: mod, ...(nicira ? { form: 'nx' } : {}) },
     settings,
@@ -116,8 +162,12 @@ export async function applyFlows(
   session: Session,
   mods: readonly FlowMod[],
 ): Promise<number | undefined> {
+  const usable = mods.reduce((bits, mod) => bits & formatsOfFlow(mod), ANY_FORMAT);
+  demandFormatOf(shell, session, usable);
   allowTables(session, mods);
-  const messages = mods.map((mod) => flowMessage(session, mod));
+  const messages = mods.map((mod) =>
+    flowMessage(session, normalized(shell, mod), shell.options.formats),
+  );
   if (shell.options.bundle) return executeBundle(shell, session, messages);
   await modify(
     shell,
@@ -180,11 +230,14 @@ async function filterOf(shell: Shell, session: Session, text: string): Promise<F
   const cookie = mod.newCookie ?? mod.cookie;
   const cookieMask = mod.newCookie === null ? mod.cookieMask : 0xffff_ffff_ffff_ffffn;
   const { tableId, match, outPort, outGroup } = mod;
-  return { tableId, match, cookie, cookieMask, outPort, outGroup };
+  const filter = { tableId, match, cookie, cookieMask, outPort, outGroup };
+  demandFormatOf(shell, session, usableToAsk(filter));
+  return normalized(shell, filter);
 }
 
-/** In 1.0 Nicira's requests are used, which can say all that flows may be. */
-const nicira = (session: Session) => (session.version === OF10 ? ({ form: 'nx' } as const) : {});
+/** In 1.0 Nicira's requests are used where they are allowed: they can say all that flows may be. */
+const nicira = (shell: Shell, session: Session) =>
+  session.version === OF10 && (shell.options.formats & NXM) !== 0 ? ({ form: 'nx' } as const) : {};
 
 export async function flowsOf(
   shell: Shell,
@@ -194,7 +247,7 @@ export async function flowsOf(
   const replies = await ask(shell, session, {
     kind: 'flowStatsRequest',
     filter,
-    ...nicira(session),
+    ...nicira(shell, session),
   });
   return replies.flatMap((reply) => (reply.kind === 'flowStatsReply' ? reply.entries : []));
 }
@@ -229,7 +282,7 @@ const dumpFlows: Command = {
     const filter = await filterOf(shell, session, text);
     const names = await shell.namesToShow(session);
     if (keys.length === 0 && stats && namesWanted !== true && names === NO_NAMES) {
-      await dump(shell, session, { kind: 'flowStatsRequest', filter, ...nicira(session) });
+      await dump(shell, session, { kind: 'flowStatsRequest', filter, ...nicira(shell, session) });
       return undefined;
     }
     const flows = await flowsOf(shell, session, filter);
@@ -248,7 +301,7 @@ const dumpAggregate: Command = {
   async run(shell, [target, text = '']) {
     const session = await shell.open(target);
     const filter = await filterOf(shell, session, text);
-    await dump(shell, session, { kind: 'aggregateRequest', filter, ...nicira(session) });
+    await dump(shell, session, { kind: 'aggregateRequest', filter, ...nicira(shell, session) });
     return undefined;
   },
 };

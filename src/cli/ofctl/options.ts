@@ -1,5 +1,18 @@
 /** The command line of ovs-ofctl(8), as plain data. */
-import { OF10, type OfVersion, versionByName } from '../../ofproto/codec/versions.ts';
+import {
+  OF10,
+  OF14,
+  type OfVersion,
+  versionByName,
+  versionName,
+} from '../../ofproto/codec/versions.ts';
+import {
+  ANY_FORMAT,
+  formatsFrom,
+  formatsOf,
+  formatsText,
+} from '../../ofproto/text/flow-protocols.ts';
+import { parsed } from '../../ofproto/text/syntax.ts';
 import { getopt, type OptionSpec } from '../getopt.ts';
 import { pathsFrom } from '../options.ts';
 import { fail } from './ofctl-error.ts';
@@ -16,6 +29,8 @@ export interface OfctlOptions {
   readonly runDir: string;
   readonly versions: readonly OfVersion[];
   readonly versionsGiven: boolean;
+  /** Flow formats that -F and the versions allow, as the bits of flow-protocols.ts. */
+  readonly formats: number;
   /** True and false as given; null to accept names, and to show them on a terminal. */
   readonly names: boolean | null;
   readonly stats: boolean;
@@ -59,6 +74,25 @@ const versionsOf = (text: string): OfVersion[] =>
     .filter((name) => name !== '')
     .map((name) => versionByName(name) ?? fail(`Unknown OpenFlow version: "${name}"`));
 
+/** Formats that are allowed, and the versions that have some of them. */
+function formatsAmong(
+  versions: readonly OfVersion[],
+  text: string | undefined,
+): Pick<OfctlOptions, 'formats' | 'versions'> {
+  const got = parsed(() => (text === undefined ? ANY_FORMAT : formatsFrom(text)));
+  const asked = got.ok ? got.value : fail(got.error);
+  const formats = versions.reduce<number>(
+    (bits, version) => bits | (formatsOf(version) & asked),
+    0,
+  );
+  if (formats !== 0) {
+    return { formats, versions: versions.filter((version) => (formatsOf(version) & asked) !== 0) };
+  }
+  return fail(
+    `None of the enabled OpenFlow versions (${versions.map(versionName).join(', ')}) supports any of the enabled flow formats (${formatsText(asked)}).  (Use -O to enable additional OpenFlow versions or -F to enable additional flow formats.)`,
+  );
+}
+
 /** Throws UsageError and OfctlError. */
 export function parseOfctlOptions(
   argv: readonly string[],
@@ -80,16 +114,21 @@ export function parseOfctlOptions(
       field: value === undefined || value === 'priority' ? null : value,
       descending: name === 'rsort',
     }));
+  const versions: readonly OfVersion[] = protocols === undefined ? [OF10] : versionsOf(protocols);
+  const allowed = formatsAmong(versions, given.get('flow-format'));
+  const bundle = given.has('bundle');
   return {
     help: given.has('help'),
     version: given.has('version'),
     runDir: pathsFrom(env).runDir,
-    versions: protocols === undefined ? [OF10] : versionsOf(protocols),
+    versions: allowed.versions,
     versionsGiven: protocols !== undefined,
+    // Bundles may be had in a version that was not asked for.
+    formats: bundle ? allowed.formats | formatsOf(OF14) : allowed.formats,
     names: last('names', 'no-names'),
     stats: last('stats', 'no-stats') ?? true,
     strict: given.has('strict'),
-    bundle: given.has('bundle'),
+    bundle,
     readd: given.has('readd'),
     mayCreate: given.has('may-create'),
     timestamp: given.has('timestamp'),

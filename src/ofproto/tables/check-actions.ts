@@ -2,8 +2,8 @@
  * Whether a list of actions may stand in a flow: what does not depend on how it was encoded. Each refusal is the error
  * that the specification names, or Open vSwitch's where that differs.
  *
- * From OpenFlow 1.1 on an action must be consistent with the flow's match: setting a TCP port takes a flow that matches
- * TCP. Pushing a tag makes the actions behind it consistent, popping MPLS changes the Ethernet type.
+ * An action must be consistent with the flow's match: setting a TCP port takes a flow that matches TCP. Actions that OpenFlow 1.0 has itself
+ * need not be so in that version. Pushing a tag makes the actions behind it consistent, popping MPLS changes the Ethernet type.
  */
 import type { Action, Subfield } from '../../flowtable/action.ts';
 import type { Match } from '../../flowtable/match.ts';
@@ -11,7 +11,6 @@ import { wordOf } from '../../flowtable/match.ts';
 import { LAST_OF_PORT, OFPP_IN_PORT, OFPP_LOCAL, type OfPort } from '../../flowtable/of-port.ts';
 import type { Field } from '../../packet/fields.ts';
 import { ETH_TYPE_PROTO, PACKET_TYPE, TP, VLAN_CFI, VLAN0 } from '../../packet/key.ts';
-import type { Bridge } from '../bridge.ts';
 import { actionBits } from '../codec/action-form.ts';
 import { type OfError, OfVersion } from '../model.ts';
 import { ACTION_SET_KINDS } from '../xlate/action-set.ts';
@@ -26,6 +25,14 @@ interface Known {
   proto: number;
   icmpType: number;
   hasVlan: boolean;
+}
+
+/** What of a switch actions may speak of. */
+export interface ActionHost {
+  /** Null where there is none. */
+  readonly groups: { readonly find: (id: number) => unknown };
+  readonly meters: { readonly find: (id: number) => unknown };
+  readonly vlanLimit: number;
 }
 
 const fail = (error: string): OfError => ({ error });
@@ -47,7 +54,7 @@ function knownOf(match: Match): Known {
 
 /** `tableId` null where no table is meant (packet-out, bucket). */
 export function checkActions(
-  bridge: Bridge,
+  bridge: ActionHost,
   actions: readonly Action[],
   match: Match | null,
   tableId: number | null,
@@ -72,7 +79,7 @@ function checkPort(port: OfPort): OfError | null {
 }
 
 function checkOne(
-  bridge: Bridge,
+  bridge: ActionHost,
   action: Action,
   known: Known | null,
   tableId: number | null,
@@ -106,7 +113,7 @@ function checkOne(
         ? fail('OFPBAC_BAD_OUT_PORT')
         : action.dst === null
           ? null
-          : subfield(action.dst, known, isStrict, true);
+          : subfield(action.dst, known, true);
     case 'group':
       if (action.groupId > OFPG_MAX) return fail('OFPBAC_BAD_OUT_GROUP');
       return bridge.groups.find(action.groupId) === null ? fail('OFPBAC_BAD_OUT_GROUP') : null;
@@ -175,32 +182,30 @@ function checkOne(
       return error;
     }
     case 'setField': {
-      const error = field(action.field, known, isStrict, true);
+      const error = field(action.field, known, true);
       if (known !== null && action.field.name === 'vlan_vid') known.hasVlan = true;
       return error;
     }
     case 'load':
-      return subfield(action.dst, known, isStrict, true);
+      return subfield(action.dst, known, true);
     case 'move':
-      return (
-        subfield(action.src, known, isStrict, false) ?? subfield(action.dst, known, isStrict, true)
-      );
+      return subfield(action.src, known, false) ?? subfield(action.dst, known, true);
     case 'push':
-      return subfield(action.src, known, isStrict, false);
+      return subfield(action.src, known, false);
     case 'ct':
-      return inconsistent(!isIp);
+      return known !== null && !isIp ? fail('OFPBAC_MATCH_INCONSISTENT') : null;
     case 'finTimeout':
       return inconsistent(!isIp || known?.proto !== 6);
     case 'deleteField':
       return action.field.name.startsWith('tun_metadata') ? null : fail('OFPBAC_BAD_ARGUMENT');
     case 'checkPktLarger':
       // What the destination needs is not asked, as in the original.
-      return subfield(action.dst, null, isStrict, true);
+      return subfield(action.dst, null, true);
     case 'pop':
     case 'multipath':
-      return subfield(action.dst, known, isStrict, true);
+      return subfield(action.dst, known, true);
     case 'outputReg':
-      return subfield(action.src, known, isStrict, false);
+      return subfield(action.src, known, false);
     case 'conjunction':
       return action.clauses < 2 || action.clauses > 64 || action.clause >= action.clauses
         ? fail('NXBAC_BAD_CONJUNCTION')
@@ -225,21 +230,16 @@ function checkOne(
   }
 }
 
-function subfield(
-  sub: Subfield,
-  known: Known | null,
-  isStrict: boolean,
-  written: boolean,
-): OfError | null {
+function subfield(sub: Subfield, known: Known | null, written: boolean): OfError | null {
   if (sub.offset + sub.bits > actionBits(sub.field) && sub.field.at >= 0) {
     return fail(written ? 'OFPBAC_BAD_SET_LEN' : 'OFPBAC_BAD_ARGUMENT');
   }
-  return field(sub.field, known, isStrict, written);
+  return field(sub.field, known, written);
 }
 
-function field(f: Field, known: Known | null, isStrict: boolean, written: boolean): OfError | null {
+function field(f: Field, known: Known | null, written: boolean): OfError | null {
   if (written && !f.writable) return fail('OFPBAC_BAD_SET_ARGUMENT');
-  if (known === null || !isStrict || meets(f, known)) return null;
+  if (known === null || meets(f, known)) return null;
   return fail('OFPBAC_MATCH_INCONSISTENT');
 }
 

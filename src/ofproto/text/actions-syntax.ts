@@ -2,17 +2,29 @@
  * Reads the notation of ovs-actions(7): one function for each word, the reverse of actions-text.ts, and some words more that
  * ovs-ofctl understands but does not print.
  */
-import type { Action, LearnSpec, NatAction } from '../../flowtable/action.ts';
-import { type OfPort, ofPort } from '../../flowtable/of-port.ts';
+import type { Action } from '../../flowtable/action.ts';
+import {
+  LAST_OF_PORT,
+  OFPP_IN_PORT,
+  OFPP_LOCAL,
+  type OfPort,
+  ofPort,
+} from '../../flowtable/of-port.ts';
 import { fieldByName, fullMask } from '../../packet/fields.ts';
 import { isValueValid, namedField } from '../codec/match-fields.ts';
-import { fieldByAnyName } from './field-names.ts';
+import { ct, nat } from './ct-syntax.ts';
+import { learn } from './learn-syntax.ts';
 import { parseSubfield, parseValue } from './match-syntax.ts';
 import {
   bigNumber,
   fault,
+  integer,
   knownPort,
   type NameLookup,
+  need,
+  number32,
+  options,
+  parsed,
   portOf,
   smallNumber,
   splitArguments,
@@ -23,26 +35,23 @@ import {
 
 const CONTROLLER = ofPort(0xfffd);
 const OFPP_NORMAL = 0xfffa;
-const OFPP_IN_PORT = 0xfff8;
 const WHOLE = 0xffff;
+const ETHERNET_BYTES = 14;
 const ALL_TABLES = 255;
 const U64 = 0xffff_ffff_ffff_ffffn;
-const DEFAULT_PRIORITY = 32768;
 
-const number32 = (text: string, what: string): number => smallNumber(text, what, 32);
+/** A number of few bits, `name` for the message. */
+function limited(w: Word, bits: number, name: string): number {
+  const value = integer(need(w)) ?? fault(`invalid ${name} "${need(w)}"`);
+  return value >> BigInt(bits) === 0n ? Number(value) : fault(`${need(w)}: not a valid ${name}`);
+}
 
-/** Keys and values of `a=1,b,c(2)`. */
-const options = (text: string | null): Map<string, string> =>
-  new Map(words(text ?? '').map(({ key, value }) => [key, value ?? '']));
+const pick = <T extends string>(text: string, of: readonly T[], what: string, all: string): T =>
+  of.find((name) => name === text) ?? fault(`${all}: unknown ${what} \`${text}'`);
 
-const need = (w: Word): string => w.value ?? fault(`${w.key}: argument required`);
-
-const pick = <T extends string>(text: string, of: readonly T[], what: string): T =>
-  of.find((name) => name === text) ?? fault(`unknown ${what} \`${text}'`);
-
-function hexBytes(text: string): Uint8Array {
+function hexBytes(text: string, what: string): Uint8Array {
   const digits = text.replaceAll('.', '');
-  if (!/^([0-9a-fA-F]{2})*$/.test(digits)) fault(`bad hex digit in \`${text}'`);
+  if (!/^([0-9a-fA-F]{2})*$/.test(digits)) fault(`bad hex digit in ${what}`);
   return Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 }
 
@@ -55,15 +64,23 @@ function output(w: Word, names: NameLookup): Action {
   const text = need(w);
   if (text.includes('port=') || text.includes('max_len=')) {
     const args = options(text);
-    const port = knownPort(args.get('port') ?? '', names);
-    return { kind: 'outputTrunc', port, maxBytes: number32(args.get('max_len') ?? '', 'max_len') };
+    const limit = args.get('max_len') ?? fault(`${text}: output to unknown port`);
+    const named = args.get('port') ?? '';
+    const port = portOf(named, names) ?? fault(`${named}: output to unknown port`);
+    if (port > LAST_OF_PORT && port !== OFPP_LOCAL && port !== OFPP_IN_PORT) {
+      fault(`output to unsupported truncate port: ${named}`);
+    }
+    const maxBytes = number32(limit, 'max_len');
+    if (maxBytes < ETHERNET_BYTES) {
+      fault(`max_len ${maxBytes} is less than the minimum value ${ETHERNET_BYTES}`);
+    }
+    return { kind: 'outputTrunc', port, maxBytes };
   }
   const port = portOf(text, names);
   if (port !== null) return outputTo(port);
-  if (!text.includes('[') && fieldByAnyName(text) === undefined) {
-    fault(`${text}: output to unknown port`);
-  }
-  return { kind: 'outputReg', src: parseSubfield(text), maxBytes: WHOLE };
+  const src = parsed(() => parseSubfield(text));
+  if (!src.ok) return fault(`${text}: output to unknown port`);
+  return { kind: 'outputReg', src: src.value, maxBytes: WHOLE };
 }
 
 const REASONS = ['no_match', 'action', 'invalid_ttl', 'action_set', 'group', 'packet_out'] as const;
@@ -80,18 +97,25 @@ function controller(w: Word): Action {
     kind: 'controller',
     maxBytes: smallNumber(args.get('max_len') ?? '65535', 'max_len'),
     controllerId: smallNumber(args.get('id') ?? '0', 'id'),
-    reason: pick(args.get('reason') ?? 'action', REASONS, 'reason'),
-    userdata: userdata === undefined ? null : hexBytes(userdata),
+    reason:
+      REASONS.find((one) => one === (args.get('reason') ?? 'action')) ??
+      fault(`unknown reason "${args.get('reason')}"`),
+    userdata: userdata === undefined ? null : hexBytes(userdata, "`controller' action `userdata'"),
     meterId: meterId === undefined ? null : number32(meterId, 'meter_id'),
     pause: args.has('pause'),
   };
+}
+
+function resubmitTable(text: string, names: NameLookup): number {
+  const got = parsed(() => tableOf(text, names));
+  return got.ok ? got.value : fault(`${text}: resubmit to unknown table`);
 }
 
 function resubmit(w: Word, names: NameLookup): Action {
   const [port = '', table = '', ct = ''] = splitArguments(need(w));
   if (ct !== '' && ct !== 'ct') fault(`${ct}: unknown parameter`);
   const from = port === '' ? null : knownPort(port, names);
-  const number = table === '' ? ALL_TABLES : tableOf(table, names);
+  const number = table === '' ? ALL_TABLES : resubmitTable(table, names);
   if ((from === null || from === OFPP_IN_PORT) && number === ALL_TABLES) {
     fault('at least one "in_port" or "table" must be specified on resubmit');
   }
@@ -105,164 +129,32 @@ function resubmit(w: Word, names: NameLookup): Action {
 
 function setField(w: Word, names: NameLookup): Action {
   const target = w.target ?? fault(`${w.value ?? ''}: missing \`->'`);
-  const field = fieldByAnyName(target) ?? fault(`${target} is not a valid OXM field name`);
+  const field = fieldByName(target) ?? fault(`${target} is not a valid OXM field name`);
   if (!field.writable) fault(`${target} is read-only`);
   const { value, mask } = parseValue(field, need(w), names);
-  if (!isValueValid(field, value)) fault(`${w.value ?? ''}: value is not valid for ${target}`);
+  if (!isValueValid(field, value)) fault(`${need(w)} is not a valid value for field ${target}`);
   const all = fullMask(field);
   return { kind: 'setField', field, value: value & mask & all, mask: mask & all };
 }
 
 function load(w: Word): Action {
   const dst = parseSubfield(w.target ?? fault(`${w.value ?? ''}: missing \`->'`));
-  return { kind: 'load', dst, value: bigNumber(need(w), 'value', Math.min(64, dst.bits)) };
+  const value = bigNumber(need(w), 'value');
+  if (value >> BigInt(Math.min(64, dst.bits)) !== 0n) {
+    fault(`${need(w)}->${w.target}: value ${need(w)} does not fit into ${dst.bits} bits`);
+  }
+  return { kind: 'load', dst, value };
 }
 
 function move(w: Word): Action {
   const src = parseSubfield(need(w));
   const dst = parseSubfield(w.target ?? fault(`${need(w)}: missing \`->'`));
-  if (src.bits !== dst.bits) fault(`${need(w)}: source and destination have different widths`);
+  if (src.bits !== dst.bits) {
+    fault(
+      `${need(w)}->${w.target}: source field is ${src.bits} bits wide but destination is ${dst.bits} bits wide`,
+    );
+  }
   return { kind: 'move', src, dst };
-}
-
-function learnSpec(w: Word, names: NameLookup): LearnSpec {
-  const text = w.value ?? '';
-  if (w.key === 'load') {
-    const dst = parseSubfield(w.target ?? fault(`${text}: missing \`->'`));
-    const { bits } = dst;
-    if (!text.includes('[')) {
-      return {
-        kind: 'load',
-        bits,
-        src: { kind: 'value', value: bigNumber(text, 'value', bits) },
-        dst,
-      };
-    }
-    return { kind: 'load', bits, src: { kind: 'field', src: parseSubfield(text) }, dst };
-  }
-  if (w.key === 'output') {
-    const src = parseSubfield(text);
-    return { kind: 'output', bits: src.bits, src: { kind: 'field', src } };
-  }
-  const dst = parseSubfield(w.key);
-  const { bits } = dst;
-  if (w.value === null) return { kind: 'match', bits, src: { kind: 'field', src: dst }, dst };
-  if (fieldByAnyName(text.replace(/\[.*/, '')) !== undefined) {
-    return { kind: 'match', bits, src: { kind: 'field', src: parseSubfield(text) }, dst };
-  }
-  const whole = bits >= dst.field.bits;
-  const value = whole ? parseValue(dst.field, text, names).value : bigNumber(text, 'value', bits);
-  return { kind: 'match', bits, src: { kind: 'value', value }, dst };
-}
-
-const LEARN_OPTIONS = new Set([
-  'table',
-  'idle_timeout',
-  'hard_timeout',
-  'fin_idle_timeout',
-  'fin_hard_timeout',
-  'priority',
-  'cookie',
-  'send_flow_rem',
-  'delete_learned',
-  'limit',
-  'result_dst',
-]);
-
-function learn(w: Word, names: NameLookup): Action {
-  const list = words(w.value ?? '');
-  const args = new Map(list.map(({ key, value }) => [key, value ?? '']));
-  const seconds = (key: string): number => smallNumber(args.get(key) ?? '0', key);
-  const result = args.get('result_dst');
-  return {
-    kind: 'learn',
-    idleTimeoutSeconds: seconds('idle_timeout'),
-    hardTimeoutSeconds: seconds('hard_timeout'),
-    finIdleTimeoutSeconds: seconds('fin_idle_timeout'),
-    finHardTimeoutSeconds: seconds('fin_hard_timeout'),
-    priority: smallNumber(args.get('priority') ?? String(DEFAULT_PRIORITY), 'priority'),
-    cookie: bigNumber(args.get('cookie') ?? '0', 'cookie'),
-    table: tableOf(args.get('table') ?? '1', names),
-    sendFlowRemoved: args.has('send_flow_rem'),
-    deleteLearned: args.has('delete_learned'),
-    limit: number32(args.get('limit') ?? '0', 'limit'),
-    resultDst: result === undefined ? null : parseSubfield(result),
-    specs: list.filter(({ key }) => !LEARN_OPTIONS.has(key)).map((spec) => learnSpec(spec, names)),
-  };
-}
-
-/** `10.0.0.1-10.0.0.9:100-200`, `[fe80::1]-[fe80::9]:5`. */
-function natRange(text: string): Partial<NatAction> {
-  const found =
-    /^(?:\[([^\]]+)\](?:-\[([^\]]+)\])?|(\d[\d.]*)(?:-([\d.]+))?)(?::(\d+)(?:-(\d+))?)?$/.exec(
-      text,
-    ) ??
-    /^([0-9a-fA-F:]+)(?:-([0-9a-fA-F:]+))?$/.exec(text) ??
-    fault(`${text}: invalid nat range`);
-  const [, min6, max6, min4, max4, minPort, maxPort] = found;
-  const f = namedField(min4 === undefined ? 'ipv6_src' : 'ip_src');
-  const address = (one: string | undefined): bigint | null =>
-    one === undefined ? null : parseValue(f, one).value;
-  return {
-    family: min4 === undefined ? 'ipv6' : 'ipv4',
-    minAddress: address(min4 ?? min6),
-    maxAddress: address(max4 ?? max6),
-    minPort: minPort === undefined ? null : smallNumber(minPort, 'port'),
-    maxPort: maxPort === undefined ? null : smallNumber(maxPort, 'port'),
-  };
-}
-
-function nat(text: string | null): NatAction {
-  const args = options(text);
-  const direction = args.has('src') ? 'src' : args.has('dst') ? 'dst' : null;
-  const range = direction === null ? '' : (args.get(direction) ?? '');
-  return {
-    kind: 'nat',
-    direction,
-    persistent: args.has('persistent'),
-    hash: args.has('hash'),
-    random: args.has('random'),
-    family: null,
-    minAddress: null,
-    maxAddress: null,
-    minPort: null,
-    maxPort: null,
-    ...(range === '' ? {} : natRange(range)),
-  };
-}
-
-const ALGS: Readonly<Record<string, number>> = { ftp: 21, tftp: 69 };
-
-const CT_WORDS = ['commit', 'force', 'table', 'zone', 'nat', 'exec', 'alg'];
-
-function ct(w: Word, names: NameLookup): Action {
-  const list = words(w.value ?? '');
-  const bad = list.find(({ key }) => !CT_WORDS.includes(key));
-  if (bad !== undefined) fault(`invalid argument to "ct" action: \`${bad.key}'`);
-  const valueIn = (key: string): string | undefined =>
-    list.find((one) => one.key === key)?.value ?? undefined;
-  const says = (key: string): boolean => list.some((one) => one.key === key);
-  const zone = valueIn('zone');
-  const table = valueIn('table');
-  const alg = valueIn('alg');
-  if (says('force') && !says('commit')) fault('"force" flag requires "commit" flag.');
-  return {
-    kind: 'ct',
-    commit: says('commit'),
-    force: says('force'),
-    zone:
-      zone === undefined
-        ? 0
-        : /^[\dx]/.test(zone)
-          ? smallNumber(zone, 'zone')
-          : parseSubfield(zone),
-    table: table === undefined ? null : tableOf(table, names),
-    alg: alg === undefined ? 0 : (ALGS[alg] ?? smallNumber(alg, 'alg')),
-    actions: [
-      ...(says('nat') ? [nat(valueIn('nat') ?? null)] : []),
-      ...parseActions(valueIn('exec') ?? 'drop', names),
-    ],
-  };
 }
 
 const HASHES = [
@@ -279,14 +171,26 @@ const MULTIPATHS = ['modulo_n', 'hash_threshold', 'hrw', 'iter_hash'] as const;
 function multipath(w: Word): Action {
   const args = splitArguments(need(w));
   if (args.length !== 6) fault(`${need(w)}: not enough arguments to multipath action`);
+  const text = need(w);
+  const links = number32(args[3], 'n_links');
+  const algorithm = pick(args[2], MULTIPATHS, 'algorithm', text);
+  if (links < 1 || links > 65536) {
+    fault(`${text}: n_links ${links} is not in valid range 1 to 65536`);
+  }
+  const dst = parseSubfield(args[5]);
+  if (dst.bits < 16 && links > 1 << dst.bits) {
+    fault(
+      `${text}: ${dst.bits}-bit destination field has ${1 << dst.bits} possible values, less than specified n_links ${links}`,
+    );
+  }
   return {
     kind: 'multipath',
-    fields: pick(args[0], HASHES, 'fields'),
+    fields: pick(args[0], HASHES, 'fields', text),
     basis: smallNumber(args[1], 'basis'),
-    algorithm: pick(args[2], MULTIPATHS, 'algorithm'),
-    links: number32(args[3], 'n_links'),
+    algorithm,
+    links,
     arg: number32(args[4], 'arg'),
-    dst: parseSubfield(args[5]),
+    dst,
   };
 }
 
@@ -297,18 +201,27 @@ function bundle(w: Word, names: NameLookup): Action {
   const members = others.join(',').replace(/^(members|slaves):/, '');
   return {
     kind: 'bundle',
-    fields: pick(fields, HASHES, 'fields'),
+    fields: pick(fields, HASHES, 'fields', need(w)),
     basis: smallNumber(basis, 'basis'),
-    algorithm: pick(algorithm, ['active_backup', 'hrw'], 'algorithm'),
+    algorithm: pick(algorithm, ['active_backup', 'hrw'], 'algorithm', need(w)),
     members: splitArguments(members).map((port) => knownPort(port, names)),
     dst,
   };
 }
 
+const SAMPLE_WORDS: ReadonlySet<string> = new Set([
+  ...['probability', 'collector_set_id', 'obs_domain_id', 'obs_point_id', 'sampling_port'],
+  ...['ingress', 'egress'],
+]);
+
 function sample(w: Word, names: NameLookup): Action {
   const args = options(w.value);
+  for (const key of args.keys()) {
+    if (!SAMPLE_WORDS.has(key)) fault(`invalid key "${key}" in "sample" argument`);
+  }
   const port = args.get('sampling_port');
   const probability = smallNumber(args.get('probability') ?? '0', 'probability');
+  if (args.has('probability') && probability === 0) fault('invalid probability value "0"');
   if (probability === 0) fault('non-zero "probability" must be specified on sample');
   return {
     kind: 'sample',
@@ -322,7 +235,7 @@ function sample(w: Word, names: NameLookup): Action {
 }
 
 function note(w: Word): Action {
-  const bytes = hexBytes(w.value ?? '');
+  const bytes = hexBytes(w.value ?? '', "`note' argument");
   // A note fills its action: 6 bytes, then whole 8-byte units.
   const padded = new Uint8Array(6 + 8 * Math.ceil(Math.max(0, bytes.length - 6) / 8));
   padded.set(bytes);
@@ -331,12 +244,14 @@ function note(w: Word): Action {
 
 function conjunction(w: Word): Action {
   const found =
-    /^\s*(\w+)\s*,\s*(\d+)\s*\/\s*(\d+)\s*$/.exec(need(w)) ?? fault(`${need(w)}: bad conjunction`);
-  const clauses = smallNumber(found[3], 'clauses', 8);
-  const clause = smallNumber(found[2], 'clause', 8) - 1;
-  if (clauses < 2 || clauses > 64 || clause < 0 || clause >= clauses) {
-    fault(`${need(w)}: conjunction needs 2 to 64 clauses and one of them`);
-  }
+    /^\s*(\w+)\s*,\s*(\d+)\s*\/\s*(\d+)\s*$/.exec(need(w)) ??
+    fault('"conjunction" syntax is "conjunction(id,i/n)"');
+  const clauses = smallNumber(found[3], 'number of clauses', 8);
+  const clause = smallNumber(found[2], 'clause index', 8) - 1;
+  if (clause < 0) fault('clause index must be positive');
+  if (clause >= clauses) fault('clause index must be less than or equal to number of clauses');
+  if (clauses > 64) fault('conjunction must have at most 64 clauses');
+  if (clauses < 2) fault('conjunction must have at least 2 clauses');
   return { kind: 'conjunction', id: number32(found[1], 'conjunction id'), clause, clauses };
 }
 
@@ -350,7 +265,10 @@ function writeMetadata(w: Word): Action {
   };
 }
 
-const mac = (w: Word): bigint => parseValue(namedField('eth_src'), need(w)).value;
+const mac = (w: Word): bigint => {
+  const got = parsed(() => parseValue(namedField('eth_src'), need(w)).value);
+  return got.ok ? got.value : fault(`invalid mac address ${need(w)}`);
+};
 const ip = (w: Word): number => Number(parseValue(namedField('ip_src'), need(w)).value);
 const u16 = (w: Word): number => smallNumber(need(w), w.key);
 const u8 = (w: Word): number => smallNumber(need(w), w.key, 8);
@@ -365,13 +283,13 @@ const ENCAPS: Readonly<Record<string, number>> = {
 
 function encap(w: Word): Action {
   const [header] = words(need(w));
-  const packetType = ENCAPS[header?.key ?? ''] ?? fault(`Encap hdr not supported: ${need(w)}`);
+  const packetType = ENCAPS[header?.key ?? ''] ?? fault('Encap hdr not supported: ');
   const properties = words(header.value ?? '').map((one) => {
     if (one.key === 'md_type') return { class: 4, type: 1, data: Uint8Array.of(u8(one)) };
     if (one.key !== 'tlv') fault(`Invalid property: ${one.key}`);
     const [tlvClass = '', type = '', value = ''] = splitArguments(one.value ?? '');
     const digits = bigNumber(value, 'tlv value', 992).toString(16);
-    const bytes = hexBytes(digits.length % 2 ? `0${digits}` : digits);
+    const bytes = hexBytes(digits.length % 2 ? `0${digits}` : digits, "`encap' argument");
     const c = smallNumber(tlvClass, 'tlv class');
     const head = [c >>> 8, c & 0xff, smallNumber(type, 'tlv type', 8), bytes.length];
     const padding = new Uint8Array((8 - (bytes.length % 8)) % 8);
@@ -396,7 +314,7 @@ const setVlan =
   (pushIfNeeded: boolean): Reader =>
   (w) => ({
     kind: 'setVlanVid',
-    vid: smallNumber(need(w), w.key, 12),
+    vid: limited(w, 12, 'VLAN VID'),
     pushIfNeeded,
   });
 
@@ -404,7 +322,7 @@ const setPcp =
   (pushIfNeeded: boolean): Reader =>
   (w) => ({
     kind: 'setVlanPcp',
-    pcp: smallNumber(need(w), w.key, 3),
+    pcp: limited(w, 3, 'VLAN PCP'),
     pushIfNeeded,
   });
 
@@ -440,15 +358,19 @@ const finTimeout: Reader = (w) => {
 };
 
 const enqueue: Reader = (w, names) => {
-  const [port = '', queue = ''] = need(w).split(/[:,]/);
+  const [port = '', queue] = need(w).split(/[:,]/);
+  if (queue === undefined) {
+    return fault('"enqueue" syntax is "enqueue:PORT:QUEUE" or "enqueue(PORT,QUEUE)"');
+  }
   return { kind: 'enqueue', port: knownPort(port, names), queue: number32(queue, 'queue') };
 };
 
-const checkPktLarger: Reader = (w) => ({
-  kind: 'checkPktLarger',
-  bytes: u16(w),
-  dst: parseSubfield(w.target ?? fault(`${w.key}: missing \`->'`)),
-});
+const checkPktLarger: Reader = (w) => {
+  const bytes = smallNumber(need(w), '(null)');
+  const dst = parseSubfield(w.target ?? fault(`${w.key}: missing \`->'`));
+  if (dst.bits !== 1) fault('Only 1-bit destination field is allowed');
+  return { kind: 'checkPktLarger', bytes, dst };
+};
 
 const deleteField: Reader = (w) => ({
   kind: 'deleteField',
@@ -468,29 +390,36 @@ const READERS: Readonly<Record<string, Reader>> = {
   set_vlan_pcp: setPcp(false),
   strip_vlan: plain({ kind: 'stripVlan' }),
   pop_vlan: plain({ kind: 'stripVlan', pop: true }),
-  push_vlan: (w) => ({ kind: 'pushVlan', ethType: u16(w) }),
+  push_vlan: (w) => {
+    const ethType = smallNumber(need(w), 'ethertype');
+    if (ethType !== 0x8100 && ethType !== 0x88a8) fault(`${need(w)}: not a valid VLAN ethertype`);
+    return { kind: 'pushVlan', ethType };
+  },
   mod_dl_src: (w) => ({ kind: 'setEthSrc', mac: mac(w) }),
   mod_dl_dst: (w) => ({ kind: 'setEthDst', mac: mac(w) }),
   mod_nw_src: (w) => ({ kind: 'setIpv4Src', address: ip(w) }),
   mod_nw_dst: (w) => ({ kind: 'setIpv4Dst', address: ip(w) }),
-  mod_nw_tos: (w) => ({ kind: 'setIpTos', tos: u8(w) }),
-  mod_nw_ecn: (w) => ({ kind: 'setIpEcn', ecn: smallNumber(need(w), w.key, 2) }),
+  mod_nw_tos: (w) => {
+    const tos = smallNumber(need(w), 'TOS', 8);
+    return (tos & 3) === 0 ? { kind: 'setIpTos', tos } : fault(`${need(w)}: not a valid TOS`);
+  },
+  mod_nw_ecn: (w) => ({ kind: 'setIpEcn', ecn: limited(w, 2, 'ECN') }),
   mod_nw_ttl: (w) => ({ kind: 'setIpTtl', ttl: u8(w) }),
-  mod_tp_src: (w) => ({ kind: 'setTpSrc', port: u16(w) }),
-  mod_tp_dst: (w) => ({ kind: 'setTpDst', port: u16(w) }),
+  mod_tp_src: (w) => ({ kind: 'setTpSrc', port: smallNumber(need(w), 'source port') }),
+  mod_tp_dst: (w) => ({ kind: 'setTpDst', port: smallNumber(need(w), 'destination port') }),
   set_field: setField,
   load,
   move,
-  push: (w) => ({ kind: 'push', src: parseSubfield(need(w)) }),
-  pop: (w) => ({ kind: 'pop', dst: parseSubfield(need(w)) }),
+  push: (w) => ({ kind: 'push', src: parseSubfield(w.value ?? '') }),
+  pop: (w) => ({ kind: 'pop', dst: parseSubfield(w.value ?? '') }),
   delete_field: deleteField,
   multipath,
   check_pkt_larger: checkPktLarger,
   dec_ttl: decTtl,
   copy_ttl_out: plain({ kind: 'copyTtlOut' }),
   copy_ttl_in: plain({ kind: 'copyTtlIn' }),
-  set_mpls_label: (w) => ({ kind: 'setMplsLabel', label: smallNumber(need(w), w.key, 20) }),
-  set_mpls_tc: (w) => ({ kind: 'setMplsTc', tc: smallNumber(need(w), w.key, 3) }),
+  set_mpls_label: (w) => ({ kind: 'setMplsLabel', label: limited(w, 20, 'MPLS label') }),
+  set_mpls_tc: (w) => ({ kind: 'setMplsTc', tc: limited(w, 3, 'MPLS TC') }),
   set_mpls_ttl: (w) => ({ kind: 'setMplsTtl', ttl: u8(w) }),
   dec_mpls_ttl: plain({ kind: 'decMplsTtl' }),
   push_mpls: (w) => ({ kind: 'pushMpls', ethType: u16(w) }),
@@ -509,7 +438,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   learn,
   conjunction,
   clone: (w, names) => ({ kind: 'clone', actions: parseActions(need(w), names) }),
-  ct,
+  ct: (w, names) => ct(w, names, (text) => parseActions(text, names)),
   ct_clear: plain({ kind: 'ctClear' }),
   nat: (w) => nat(w.value),
   sample,
@@ -524,9 +453,17 @@ const READERS: Readonly<Record<string, Reader>> = {
   goto_table: (w, names) => ({ kind: 'gotoTable', table: tableOf(need(w), names) }),
 };
 
+/** Words that are known, but not for users. */
+const REFUSED: Readonly<Record<string, string>> = {
+  apply_actions: 'apply_actions is the default instruction',
+  unroll_xlate: "UNROLL is an internal action that shouldn't be used via OpenFlow",
+};
+
 function parseAction(w: Word, names: NameLookup): Action {
   const reader = READERS[w.key.toLowerCase()];
   if (reader !== undefined) return reader({ ...w, key: w.key.toLowerCase() }, names);
+  const refused = REFUSED[w.key];
+  if (refused !== undefined) fault(refused);
   const port = w.value === null ? portOf(w.key, names) : null;
   return port === null ? fault(`unknown action ${w.key}`) : outputTo(port);
 }

@@ -172,8 +172,9 @@ function readFlow(
   };
   for (const word of words(head)) {
     if (!isAllowed(word.key, command)) fault(`unknown keyword ${word.key}`);
-    if (setting(flow, word, names) || addMatchWord(match, word.key, word.value, names)) continue;
-    fault(`unknown keyword ${word.key}`);
+    if (setting(flow, word, names) || addMatchWord(match, word.key, word.value, names, true))
+      continue;
+    fault(word.value === null ? `field ${word.key} missing value` : `unknown keyword ${word.key}`);
   }
   flow.match = match.build();
   if (deletes) {

@@ -3,6 +3,7 @@
  * are judged as the wire judges them, by what stands in front.
  */
 import type { Subfield } from '../../flowtable/action.ts';
+import type { OfPort } from '../../flowtable/of-port.ts';
 import { parseIpv4, parseIpv6, parseMac } from '../../packet/address-text.ts';
 import { type Field, fieldByName, fullMask } from '../../packet/fields.ts';
 import * as K from '../../packet/key.ts';
@@ -12,7 +13,7 @@ import { portToWide } from '../codec/ports.ts';
 import type { WireContext } from '../codec/reader.ts';
 import { fieldByAnyName } from './field-names.ts';
 import { CT_STATE_NAMES, OPENFLOW_TUNNEL_FLAG_NAMES, TCP_FLAG_NAMES } from './field-text.ts';
-import { bigNumber, fault, knownPort, type NameLookup, smallNumber } from './syntax.ts';
+import { bigNumber, fault, integer, type NameLookup, portOf, smallNumber } from './syntax.ts';
 
 export interface FieldValue {
   readonly value: bigint;
@@ -69,16 +70,23 @@ function addressValue(f: Field, text: string): FieldValue {
     return { value, mask: oneAddress(f, maskText) };
   }
   const length = smallNumber(maskText, 'prefix length', 8);
-  if (length > f.bits) fault(`${text}: network prefix bits not between 0 and ${f.bits}`);
+  if (length > f.bits) {
+    const kind = f.format === 'ipv4' ? 'IPv4' : 'IPv6';
+    fault(`${text}: ${kind} network prefix bits not between 0 and ${f.bits}, inclusive`);
+  }
   return { value, mask: (all << BigInt(f.bits - length)) & all };
 }
+
+const FLAG_KINDS: Readonly<Record<string, string>> = { tcp_flags: 'TCP', tun_flags: 'tunnel' };
 
 /** `+syn-ack`, `syn|ack`, or numbers. */
 function flagsValue(f: Field, text: string, names: readonly string[]): FieldValue {
   if (/^\d/.test(text)) return numberValue(f, text);
   const bitOf = (name: string): bigint => {
     const bit = names.indexOf(name);
-    return bit >= 0 ? 1n << BigInt(bit) : fault(`unknown ${f.name} flag "${name}"`);
+    return bit >= 0
+      ? 1n << BigInt(bit)
+      : fault(`${name}: unknown ${FLAG_KINDS[f.name] ?? f.name} flag(s)`);
   };
   if (!/^[+-]/.test(text)) {
     const value = text.split('|').reduce((bits, name) => bits | bitOf(name), 0n);
@@ -95,24 +103,36 @@ function flagsValue(f: Field, text: string, names: readonly string[]): FieldValu
   return { value, mask };
 }
 
+/** As many bytes as the field's value has. */
+function fieldNumber(f: Field, text: string, what: 'value' | 'mask'): bigint {
+  const value = integer(text) ?? fault(`${text}: bad syntax for ${f.name} ${what}`);
+  if (value >> BigInt(8 * f.bytes) === 0n) return value;
+  return fault(`${text}: value too large for ${f.bytes}-byte field ${f.name}`);
+}
+
 function numberValue(f: Field, text: string): FieldValue {
   const [plain, maskText] = text.split('/');
-  const value = bigNumber(plain, `${f.name} value`, 8 * f.bytes);
+  const value = fieldNumber(f, plain, 'value');
   const all = f.name === 'vlan_vid' ? 0x1fffn : fullMask(f);
   if (maskText === undefined) return { value, mask: all };
-  return { value, mask: bigNumber(maskText, `${f.name} mask`, 8 * f.bytes) & all };
+  const mask = fieldNumber(f, maskText, 'mask') & all;
+  if (!f.maskable && mask !== 0n && mask !== all)
+    fault(`${text}: invalid mask for field ${f.name}`);
+  return { value, mask };
 }
 
 function packetType(text: string): FieldValue {
   const found = /^\((\S+?),\s*(\S+?)\)$/.exec(text) ?? fault(`${text}: invalid packet_type`);
   const ns = bigNumber(found[1], 'packet_type namespace', 16);
-  if (found[2] === '*') return { value: ns << 16n, mask: 0xffff0000n };
+  if (integer(found[2]) === null) fault(`${found[2]}): bad syntax for packet type ns_type`);
   return { value: (ns << 16n) | bigNumber(found[2], 'packet_type', 16), mask: 0xffffffffn };
 }
 
+const matchedPort = (f: Field, text: string, names: NameLookup): OfPort =>
+  portOf(text, names) ?? fault(`${text}: invalid or unknown port for ${f.name}`);
+
 /** A value of a field with its mask; "*" and "ANY" are no mask at all. */
 export function parseValue(f: Field, text: string, names: NameLookup = {}): FieldValue {
-  if (text === '') fault(`${f.name}: missing value`);
   if (text === '*' || text === 'ANY') return { value: 0n, mask: 0n };
   switch (f.format) {
     case 'ethernet':
@@ -121,7 +141,11 @@ export function parseValue(f: Field, text: string, names: NameLookup = {}): Fiel
       return addressValue(f, text);
     case 'frag': {
       const known = FRAGMENTS[text];
-      return known === undefined ? numberValue(f, text) : { value: known[0], mask: known[1] };
+      if (known !== undefined) return { value: known[0], mask: known[1] };
+      if (/^\d/.test(text)) return numberValue(f, text);
+      return fault(
+        `${text}: unknown fragment type (valid types are "no", "yes", "first", "later", "not_later"`,
+      );
     }
     case 'tcp flags':
       return flagsValue(f, text, TCP_FLAG_NAMES);
@@ -130,9 +154,9 @@ export function parseValue(f: Field, text: string, names: NameLookup = {}): Fiel
     case 'tunnel flags':
       return flagsValue(f, text, OPENFLOW_TUNNEL_FLAG_NAMES);
     case 'port16':
-      return { value: BigInt(knownPort(text, names)), mask: fullMask(f) };
+      return { value: BigInt(matchedPort(f, text, names)), mask: fullMask(f) };
     case 'port32':
-      return { value: BigInt(portToWide(knownPort(text, names))), mask: fullMask(f) };
+      return { value: BigInt(portToWide(matchedPort(f, text, names))), mask: fullMask(f) };
     case 'packet type':
       return packetType(text);
     default:
@@ -142,7 +166,7 @@ export function parseValue(f: Field, text: string, names: NameLookup = {}): Fiel
 
 /** `field`, `field[]`, `field[bit]` or `field[first..last]`. */
 export function parseSubfield(text: string, context: Partial<WireContext> = {}): Subfield {
-  const found = /^([A-Za-z0-9_]+)(?:\[(?:(\d+)(?:\.\.(\d+))?)?\])?$/.exec(text);
+  const found = /^([A-Za-z0-9_]*)(?:\[(?:(\d+)(?:\.\.(\d+))?)?\])?$/.exec(text);
   if (found === null) fault(`${text}: syntax error expecting [] or [<bit>] or [<start>..<end>]`);
   const known = fieldByAnyName(found[1]) ?? fault(`${text}: unknown field \`${found[1]}'`);
   const field = placedField(known, { version: 1, ...context }) ?? known;
@@ -151,6 +175,9 @@ export function parseSubfield(text: string, context: Partial<WireContext> = {}):
   const last = found[3] ?? found[2];
   const end = last === undefined ? bits - 1 : Number(last);
   if (offset > end) fault(`${text}: starting bit ${offset} is after ending bit ${end}`);
+  if (offset >= bits) {
+    fault(`${text}: starting bit ${offset} is not valid because field is only ${bits} bits wide`);
+  }
   if (end >= bits) {
     fault(`${text}: ending bit ${end} is not valid because field is only ${bits} bits wide`);
   }
@@ -188,12 +215,40 @@ function setVlan(m: MatchFields, name: string, value: bigint): boolean {
   return true;
 }
 
-/** Adds one word of a match. False when the key is neither a field nor a shorthand. */
+/** Headers whose fields a flow may name without the header: they are left out later (normalize-match.ts). */
+const NORMALIZED: ReadonlySet<Field['prerequisite']> = new Set([
+  ...(['vlan', 'mpls', 'ipv4', 'ipv6', 'ip', 'arp', 'tcp', 'udp', 'sctp'] as const),
+  ...(['icmpv4', 'icmpv6', 'nd', 'nd solicit', 'nd advert'] as const),
+]);
+
+/** Fields of which higher bits than they have are dropped without a word, as in the original. */
+const CUT: ReadonlySet<string> = new Set([
+  ...['mpls_label', 'mpls_tc', 'mpls_bos', 'nw_tos', 'ip_dscp', 'nw_ecn', 'arp_op'],
+  ...['vlan_pcp', 'dl_vlan_pcp'],
+]);
+
+/** Fields of packets on their way that no version can match. */
+const UNMATCHABLE: ReadonlySet<string> = new Set(['skb_priority', 'tun_tos', 'tun_ttl']);
+
+const cutTo = (f: Field): bigint => (f.name === 'nw_tos' ? 0xfcn : fullMask(f));
+
+/** `reg0[0..15]=5`: bits of a field. */
+function addSubfield(m: MatchFields, key: string, value: string, names: Partial<WireContext>) {
+  const { field: f, offset, bits } = parseSubfield(key, names);
+  const number = bigNumber(value, `${f.name} value`, bits);
+  const at = BigInt(offset);
+  const mask = ((1n << BigInt(bits)) - 1n) << at;
+  const before = m.mask(f);
+  m.set(f, (m.value(f) & ~mask) | (number << at), before | mask);
+}
+
+/** Adds one word of a match. False when the key is neither a field nor a shorthand. `isLoose`: prerequisites may be missing. */
 export function addMatchWord(
   m: MatchFields,
   key: string,
   value: string | null,
   names: NameLookup & Partial<WireContext> = {},
+  isLoose = false,
 ): boolean {
   const short = value === null ? SHORTHANDS[key] : undefined;
   if (short !== undefined) {
@@ -205,15 +260,27 @@ export function addMatchWord(
     m.setWord(K.PACKET_TYPE, 0, 0xffffffff);
     return true;
   }
-  const known = fieldByName(ofProtocol(key, m)) ?? fieldByAnyName(key);
+  if (key.includes('[') && value !== null) {
+    addSubfield(m, key, value, names);
+    return true;
+  }
+  const known = fieldByName(ofProtocol(key, m));
   if (known === undefined) return false;
+  if (isLoose && UNMATCHABLE.has(known.name)) {
+    fault('actions are invalid with specified match (OFPBAC_MATCH_INCONSISTENT)');
+  }
   const f = placedField(known, { version: 1, ...names }) ?? fault(`${key}: unknown tunnel option`);
-  if (value === null) fault(`field ${key} missing value`);
-  const got = parseValue(f, value, names);
+  // A field alone asks for its being there, which only an option of a tunnel can lack.
+  const got = parseValue(f, value ?? '0/0', names);
+  if (known.name === 'vlan_pcp' && isLoose) return setVlan(m, 'dl_vlan_pcp', got.value & 7n);
   if (setVlan(m, known.name, got.value)) return true;
-  if (!m.allows(f.prerequisite)) fault(`${key}: prerequisites not met for setting ${key}`);
-  if (!isValueValid(f, got.value)) fault(`${key}=${value}: value is out of range`);
-  if (got.mask !== 0n || f.name.startsWith('tun_metadata')) m.set(f, got.value, got.mask);
+  const mayLack = isLoose && NORMALIZED.has(f.prerequisite);
+  if (!mayLack && !m.allows(f.prerequisite)) {
+    fault(`${key}: prerequisites not met for setting ${key}`);
+  }
+  const wanted = CUT.has(f.name) && isLoose ? got.value & cutTo(f) : got.value;
+  if (!isValueValid(f, wanted)) fault(`${key}=${value}: value is out of range`);
+  if (got.mask !== 0n || f.name.startsWith('tun_metadata')) m.set(f, wanted, got.mask);
   else m.imply(f);
   return true;
 }

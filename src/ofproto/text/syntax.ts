@@ -80,12 +80,17 @@ export const words = (text: string): Word[] =>
     .filter((piece) => piece !== '')
     .map(word);
 
-/** A number, decimal or 0x, of at most `bits` bits. */
-export function bigNumber(text: string, what: string, bits = 64): bigint {
+/** A number, decimal or 0x; null for other text. */
+export function integer(text: string): bigint | null {
   const digits = text.trim();
-  const ok = /^(0[xX][0-9a-fA-F]+|\d+)$/.test(digits);
-  const value = ok ? BigInt(digits) : fault(`invalid ${what} "${text}"`);
-  return value >> BigInt(bits) === 0n ? value : fault(`${what} ${text} is out of range`);
+  return /^(0[xX][0-9a-fA-F]+|\d+)$/.test(digits) ? BigInt(digits) : null;
+}
+
+/** A number of at most `bits` bits. */
+export function bigNumber(text: string, what: string, bits = 64): bigint {
+  const value = integer(text);
+  if (value !== null && value >> BigInt(bits) === 0n) return value;
+  return fault(bits > 16 ? `invalid numeric format ${text}` : `invalid ${what} "${text}"`);
 }
 
 export const smallNumber = (text: string, what: string, bits = 16): number =>
@@ -121,6 +126,15 @@ export const knownPort = (text: string, names: NameLookup): OfPort =>
   portOf(text, names) ?? fault(`${text}: unknown port`);
 
 export function tableOf(text: string, names: NameLookup): number {
-  if (/^\d+$/.test(text)) return smallNumber(text, 'table', 8);
+  if (/^\d+$/.test(text) && Number(text) <= 0xff) return Number(text);
   return names.tableByName?.(text) ?? fault(`unknown table "${text}"`);
 }
+
+export const number32 = (text: string, what: string): number => smallNumber(text, what, 32);
+
+/** Keys and values of `a=1,b,c(2)`. */
+export const options = (text: string | null): Map<string, string> =>
+  new Map(words(text ?? '').map(({ key, value }) => [key, value ?? '']));
+
+/** What must stand behind a word. */
+export const need = (w: Word): string => w.value ?? fault(`${w.key}: argument required`);

@@ -232,8 +232,8 @@ function exactFlow(text: string, names: NameLookup & Partial<WireContext>): Uint
     }
     const added = parsed(() => addMatchWord(match, key, value, names));
     if (!added.ok) {
-      if (/unknown port$/.test(added.error)) {
-        fault(`${text}: bad value for ${key} (${value}: invalid or unknown port for ${key})`);
+      if (!added.error.startsWith(`${key}: `)) {
+        fault(`${text}: bad value for ${key} (${added.error})`);
       }
       fault(`${text}: ${added.error.replace(`${key}: `, '')}`);
     }

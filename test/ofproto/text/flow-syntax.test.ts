@@ -106,17 +106,19 @@ describe('a flow', () => {
     ['bogus=1,actions=drop', 'unknown keyword bogus'],
     ['in_port=1', 'must specify an action'],
     ['actions=frobnicate', 'unknown action frobnicate'],
-    ['nw_src=1.2.3.4,actions=drop', 'nw_src: prerequisites not met for setting nw_src'],
+    ['nsh_spi=5,actions=drop', 'nsh_spi: prerequisites not met for setting nsh_spi'],
+    ['mpls,mpls_ttl=256,actions=drop', '256: value too large for 1-byte field mpls_ttl'],
+    ['reg0=x,actions=drop', 'x: bad syntax for reg0 value'],
     ['ip,nw_src=1.2.3,actions=drop', '1.2.3: invalid IP address'],
     ['dl_src=1,actions=drop', '1: invalid Ethernet address'],
-    ['priority=70000,actions=drop', 'priority 70000 is out of range'],
+    ['priority=70000,actions=drop', 'invalid priority "70000"'],
     ['actions=output:(1', 'output:(1: unbalanced parentheses'],
     ['actions=drop,output:1', '"drop" must not be accompanied by any other action or instruction'],
     [
       'actions=load:5->NXM_NX_REG0[40]',
-      'NXM_NX_REG0[40]: ending bit 40 is not valid because field is only 32 bits wide',
+      'NXM_NX_REG0[40]: starting bit 40 is not valid because field is only 32 bits wide',
     ],
-    ['in_port=nowhere,actions=drop', 'nowhere: unknown port'],
+    ['in_port=nowhere,actions=drop', 'nowhere: invalid or unknown port for in_port'],
     ['actions=set_field:1->eth_nothing', 'eth_nothing is not a valid OXM field name'],
   ])('%s', (text, error) => {
     expect(flowOf(text)).toBe(error);
