@@ -232,10 +232,7 @@ describe.skipIf(!hasOriginal)('ts-ofctl', () => {
     });
   });
 
-  it('lists the commands when one is unknown', () => {
-    const { status, err } = ours('launch', 'br0');
-    expect(status).toBe(1);
-    expect(err).toContain("unknown command 'launch'");
-    expect(err).toContain(' dump-flows ');
+  it('lists the commands when asked', () => {
+    expect(ours('--help').out).toContain('\n  dump-flows SWITCH [FLOW]\n');
   });
 });

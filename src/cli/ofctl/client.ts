@@ -124,10 +124,7 @@ async function execute(
   if (options.timeoutSeconds > 0) world.alarm(options.timeoutSeconds);
   const [name, ...args] = options.positional;
   if (name === undefined) fail('missing command name; use --help for help');
-  if (!Object.hasOwn(COMMANDS, name)) {
-    const known = Object.keys(COMMANDS).join(' ');
-    fail(`unknown command '${name}'; use --help for help; commands: ${known}`);
-  }
+  if (!Object.hasOwn(COMMANDS, name)) fail(`unknown command '${name}'; use --help for help`);
   const { least, most, run } = COMMANDS[name];
   if (args.length < least) fail(`'${name}' command requires at least ${least} arguments`);
   if (args.length > most) fail(`'${name}' command takes at most ${most} arguments`);

@@ -12,7 +12,7 @@ import {
 import { formatActions } from '../../ofproto/text/actions-text.ts';
 import type { Command, CommandTable, Shell } from './command.ts';
 import { learnTunnelOptions } from './dump.ts';
-import { applyFlows, flowOf, flowOfLine, flowsOf, meaningful, prepare } from './flow-commands.ts';
+import { applyFlows, flowOf, flowsOf, meaningful, normalized, prepare } from './flow-commands.ts';
 import { flowModText, flowVersionText } from './flow-text.ts';
 import { NO_NAMES, type PortNames } from './names.ts';
 import { fail } from './ofctl-error.ts';
@@ -85,7 +85,7 @@ function flowsOfFile(
   const scene = session ?? { context: { version: shell.options.versions.at(-1) ?? OF10 } };
   for (const { text, number } of meaningful(shell.readLines(file))) {
     const where = `${file === '-' ? '<stdin>' : file}:${number}: `;
-    const mod = flowOfLine(text, scene, names, where);
+    const mod = normalized(shell, flowOf(text, 'add', scene, names, where));
     set.add({ ...mod, cookie: mod.newCookie ?? 0n });
   }
   return set;

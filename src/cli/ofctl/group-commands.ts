@@ -4,8 +4,8 @@ import type { GroupMod } from '../../ofproto/model.ts';
 import { executeBundle } from './bundle.ts';
 import type { Command, CommandTable } from './command.ts';
 import { dump, modify, number } from './dump.ts';
-import { meaningful } from './flow-commands.ts';
-import { parseGroup } from './group-syntax.ts';
+import { demandFormat, meaningful } from './flow-commands.ts';
+import { parseGroup, usableForGroup } from './group-syntax.ts';
 import type { PortNames } from './names.ts';
 import { fail } from './ofctl-error.ts';
 import type { Session } from './session.ts';
@@ -36,7 +36,7 @@ export function groupOfLine(
 }
 
 const groupCommand = (command: GroupMod['command'], file: boolean): Command => ({
-  least: command === 'delete' ? 1 : 2,
+  least: 1,
   most: 2,
   usage: command === 'delete' ? 'SWITCH [GROUP]' : `SWITCH ${file ? 'FILE' : 'GROUP'}`,
   async run(shell, [target, text = '']) {
@@ -47,7 +47,9 @@ const groupCommand = (command: GroupMod['command'], file: boolean): Command => (
     const names = await shell.namesToAccept(session);
     const messages: Message[] = lines.map((line) => {
       const where = isFile ? `${text === '-' ? '<stdin>' : text}:${line.number}: ` : '';
-      return { kind: 'groupMod', groupMod: groupOfLine(line.text, kind, session, names, where) };
+      const groupMod = groupOfLine(line.text, kind, session, names, where);
+      demandFormat(shell, usableForGroup(groupMod));
+      return { kind: 'groupMod', groupMod };
     });
     if (shell.options.bundle) {
       return executeBundle(
@@ -70,12 +72,19 @@ const groupIdOf = (text: string | undefined): number | null => {
   return id === undefined || /^(all|any)$/i.test(id) ? null : number(id, 'group id');
 };
 
+/** Statistics are asked for as a group is described, and groups by their number. */
+const statsIdOf = (text: string | undefined): number | null => {
+  const word = text?.split(/[:=]/)[0];
+  if (word !== undefined && word !== 'group_id') fail(`unknown keyword ${word}`);
+  return groupIdOf(text);
+};
+
 const groupDump = (kind: 'groupDescRequest' | 'groupStatsRequest'): Command => ({
   least: 1,
   most: 2,
   usage: 'SWITCH [GROUP]',
   async run(shell, [target, text]) {
-    const groupId = groupIdOf(text);
+    const groupId = kind === 'groupStatsRequest' ? statsIdOf(text) : groupIdOf(text);
     const session = await shell.open(target);
     const names = await shell.namesToShow(session);
     await dump(shell, session, { kind, groupId }, names);

@@ -90,12 +90,9 @@ const modPort: Command = {
   usage: 'SWITCH PORT ACTION',
   async run(shell, [target, name, action]) {
     const session = await shell.open(target);
-    const names = await shell.namesToAccept(session);
     const ports = await describePorts(session);
-    const asked = names.portByName(name);
     const one =
-      ports.find(({ port }) => port === asked || String(port) === name) ??
-      (name.toUpperCase() === 'LOCAL' ? ports.find(({ port }) => port === 0xfffe) : undefined) ??
+      ports.find((port) => port.name === name || String(port.port) === name) ??
       fail(`${target}: couldn't find port \`${name}'`);
     const [mask, set] = PORT_SETTINGS[action] ?? fail(`unknown mod-port command '${action}'`);
     const { port, hwAddr } = one;

@@ -4,8 +4,13 @@ import type { OfVersion } from '../../ofproto/codec/versions.ts';
 
 const ALWAYS_SHOWN = 1;
 
+/** What the original's tables match in 1.0, which says it in bits of a fixed meaning. */
+const FIELDS_OF_10 =
+  '    matching:\n      exact match or wildcard: in_port eth_{src,dst,type} vlan_{vid,pcp} ip_{src,dst} nw_{proto,tos} tcp_{src,dst}\n';
+
 function abilitiesText(table: TableStats, version: OfVersion): string {
   if (version > 3) return '';
+  if (version === 1) return `    max_entries=${table.maxEntries ?? 0}\n${FIELDS_OF_10}`;
   return `    max_entries=${table.maxEntries ?? 0}\n`;
 }
 
@@ -24,7 +29,7 @@ export function tableStatsText(tables: readonly TableStats[], version: OfVersion
     const previous: TableStats | undefined = tables[i - 1];
     let end = i;
     while (
-      i > (version < 4 ? ALWAYS_SHOWN : 0) &&
+      i > (version === 2 || version === 3 ? ALWAYS_SHOWN : 0) &&
       end < tables.length &&
       same(tables[end], previous as TableStats, abilities)
     )

@@ -33,6 +33,8 @@ export interface ActionHost {
   readonly groups: { readonly find: (id: number) => unknown };
   readonly meters: { readonly find: (id: number) => unknown };
   readonly vlanLimit: number;
+  /** Tables that can be gone to; as many as a bridge has when it is not said. */
+  readonly tableCount?: number;
 }
 
 const fail = (error: string): OfError => ({ error });
@@ -213,7 +215,8 @@ function checkOne(
     case 'learn':
       return action.table >= TABLE_COUNT ? fail('OFPBRC_BAD_TABLE_ID') : null;
     case 'gotoTable':
-      return (tableId !== null && action.table <= tableId) || action.table >= TABLE_COUNT
+      return (tableId !== null && action.table <= tableId) ||
+        action.table >= (bridge.tableCount ?? TABLE_COUNT)
         ? fail('OFPBIC_BAD_TABLE_ID')
         : null;
     case 'clone':

@@ -459,6 +459,18 @@ const REFUSED: Readonly<Record<string, string>> = {
   unroll_xlate: "UNROLL is an internal action that shouldn't be used via OpenFlow",
 };
 
+const INSTRUCTIONS: ReadonlySet<string> = new Set([
+  ...['clear_actions', 'write_actions', 'write_metadata', 'goto_table'],
+]);
+
+/** The actions of a packet or a bucket, which have no instructions. Throws a SyntaxFault. */
+export function parseListOfActions(text: string, names: NameLookup): readonly Action[] {
+  for (const { key } of words(text)) {
+    if (INSTRUCTIONS.has(key)) fault(`${key} instruction not allowed here`);
+  }
+  return parseActions(text, names);
+}
+
 function parseAction(w: Word, names: NameLookup): Action {
   const reader = READERS[w.key.toLowerCase()];
   if (reader !== undefined) return reader({ ...w, key: w.key.toLowerCase() }, names);

@@ -156,6 +156,12 @@ function formatsOfAction(action: Action, isInstruction: boolean): number {
     case 'setField':
       return formatsToSet(action.field);
     case 'pushVlan':
+    case 'decap':
+    case 'decNshTtl':
+    case 'copyTtlIn':
+    case 'copyTtlOut':
+    case 'pushPbb':
+    case 'popPbb':
       return OF11_UP;
     case 'encap':
       return OF13_UP;
@@ -181,6 +187,7 @@ const ANY_SWITCH: ActionHost = {
   groups: { find: () => true },
   meters: { find: () => true },
   vlanLimit: 2,
+  tableCount: 256,
 };
 
 /** Throws a SyntaxFault for actions that no switch takes in a flow of this match. */
