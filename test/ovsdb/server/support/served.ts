@@ -13,7 +13,7 @@ export function countingUuids(): () => string {
   return () => `${(++count).toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`;
 }
 
-class Client {
+export class Client {
   readonly received: JsonObject[] = [];
   readonly session: Session;
   private nextId = 1;
@@ -59,9 +59,13 @@ class Client {
 export const serve = (schema: JsonObject = VSWITCH_SCHEMA) =>
   serveDatabase(new Database(readSchema(schema)), null);
 
-export function serveDatabase(db: Database, journal: Journal | null) {
+export function serveDatabase(
+  db: Database,
+  journal: Journal | null,
+  newUuid: () => string = countingUuids(),
+) {
   const clock = new VirtualClock();
-  const server = new DatabaseServer({ clock, newUuid: countingUuids() });
+  const server = new DatabaseServer({ clock, newUuid });
   const hosted = server.add(db, journal);
   return { clock, server, db, hosted, client: new Client(server) };
 }
