@@ -22,9 +22,10 @@ export class RawClient {
     });
   }
 
-  static open(path: string): Promise<RawClient> {
+  /** `where` is the path of a socket or a port of this machine. */
+  static open(where: string | number): Promise<RawClient> {
     return new Promise((resolve, reject) => {
-      const socket = connect(path);
+      const socket = typeof where === 'string' ? connect(where) : connect(where, '127.0.0.1');
       socket.once('error', reject);
       socket.once('connect', () => resolve(new RawClient(socket)));
     });
@@ -61,6 +62,15 @@ export class RawClient {
       await new Promise<void>((resolve) => {
         this.wake = resolve;
       });
+  }
+
+  /** Stops reading. */
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
   }
 
   close(): void {
