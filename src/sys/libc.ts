@@ -47,6 +47,8 @@ export const epollCreate1 = libc.func('int epoll_create1(int)');
 export const epollCtl = libc.func('int epoll_ctl(int, int, int, uintptr_t)');
 /** int epoll_wait(int epfd, struct epoll_event *events, int maxevents, int timeout) — epoll_wait(2) */
 export const epollWait = libc.func('int epoll_wait(int, uintptr_t, int, int)');
+/** int ppoll(struct pollfd *fds, nfds_t nfds, const struct timespec *tmo_p, const sigset_t *sigmask) — poll(2) */
+export const ppoll = libc.func('int ppoll(uintptr_t, uint64_t, uintptr_t, uintptr_t)');
 /** int eventfd(unsigned int initval, int flags) — eventfd(2) */
 export const eventfd = libc.func('int eventfd(uint32_t, int)');
 /** ssize_t send(int sockfd, const void buf[.len], size_t len, int flags) — send(2) */

@@ -6,6 +6,7 @@
  * let go.
  */
 import type { Socket } from 'node:net';
+import { DirectSocket } from '../../sys/direct-socket.ts';
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
 import { rateLimited } from '../../util/rate-limit.ts';
@@ -25,6 +26,16 @@ const UNREAD_MS = 60_000;
 const LOGGED_MESSAGES = 600;
 
 const TYPE_ERROR = 1;
+
+/** A peer that is read from this often in so long, or a bit longer, is lively. */
+const LIVELY_READS = 16;
+const LIVELY_MS = 8;
+const LIVELY_AT_MOST_MS = 40;
+/** How long a lively peer may keep the event loop, and how many reads. */
+const TURN_MS = 1;
+const TURN_READS = 256;
+/** Waits in vain, each of some 100 microseconds, that it is granted within LIVELY_MS. */
+const MAX_VAIN_WAITS = 4;
 
 export interface SessionEvents {
   /** The version is agreed. */
@@ -65,6 +76,14 @@ export class OpenflowSession {
   /** Received while reading is paused, at most one read of the socket. */
   private waiting: Uint8Array[] = [];
   private isPaused = false;
+  /** Null where only the stream can be read and written. */
+  private readonly direct: DirectSocket | null;
+  /** Answers may be put into `direct`: they are sent before the turn is over. */
+  private isInTurn = false;
+  private isLively = false;
+  private reads = 0;
+  private vainWaits = 0;
+  private readsSinceMs = 0;
 
   /** `socket` is connected. */
   constructor(socket: Socket, options: SessionOptions, events: SessionEvents) {
@@ -73,6 +92,7 @@ export class OpenflowSession {
     this.events = events;
     this.name = options.name;
     this.messageLog = rateLimited(options.log, options.clock, LOGGED_MESSAGES);
+    this.direct = DirectSocket.of(socket);
     let failure: string | null = null;
     socket.on('data', (chunk: Buffer) => this.take(chunk));
     socket.on('error', (error: NodeJS.ErrnoException) => {
@@ -85,7 +105,7 @@ export class OpenflowSession {
 
   /** Bytes that the kernel has not taken yet. */
   get unsentBytes(): number {
-    return this.socket.writableLength;
+    return this.socket.writableLength + (this.direct?.unsent ?? 0);
   }
   get isCongested(): boolean {
     return this.socket.writableLength > CONGESTED_BYTES;
@@ -98,6 +118,7 @@ export class OpenflowSession {
   /** Ends it from this side, after what was sent has gone out. */
   close(why: string | null = null): void {
     if (this.isClosed) return;
+    this.direct?.flush();
     this.socket.destroySoon();
     this.end(why);
   }
@@ -120,6 +141,13 @@ export class OpenflowSession {
   private write(bytes: Uint8Array): void {
     const { socket } = this;
     if (this.isClosed || socket.destroyed) return;
+    if (this.direct !== null && this.isInTurn) {
+      if (this.direct.put(bytes)) {
+        this.logMessage('sent (Success)', bytes);
+        return;
+      }
+      this.direct.flush();
+    }
     if (!this.isCorked) {
       // What one turn produces is one write.
       this.isCorked = true;
@@ -173,10 +201,45 @@ export class OpenflowSession {
     this.events.closed(why, this.version !== null);
   }
 
+  /** What the stream has read, and what a lively peer sends right after. */
   private take(chunk: Buffer): void {
+    this.digest(chunk);
+    const { direct } = this;
+    if (direct === null) return;
+    const { clock } = this.options;
+    const now = clock.now();
+    this.count(now);
+    if (!this.isLively) return;
+    for (let reads = 0; reads < TURN_READS && clock.now() - now <= TURN_MS; reads++) {
+      if (this.isClosed || this.isPaused) return;
+      const next = this.vainWaits < MAX_VAIN_WAITS ? direct.receiveSoon() : direct.receive();
+      if (next === null) {
+        this.vainWaits++;
+        return;
+      }
+      this.reads++;
+      this.digest(next);
+    }
+  }
+
+  private count(now: number): void {
+    const passedMs = now - this.readsSinceMs;
+    if (passedMs >= LIVELY_MS) {
+      this.isLively = this.reads >= LIVELY_READS && passedMs <= LIVELY_AT_MOST_MS;
+      this.readsSinceMs = now;
+      this.reads = 0;
+      this.vainWaits = 0;
+    }
+    this.reads++;
+  }
+
+  private digest(chunk: Uint8Array): void {
     if (this.isClosed) return;
     const framed = this.splitter.push(chunk);
+    this.isInTurn = true;
     this.deliver(framed.messages);
+    this.isInTurn = false;
+    this.direct?.flush();
     if (framed.ok || this.isClosed) return;
     this.options.log.warn(`${this.name}: received too short ofp_header, dropped`);
     this.abort(PROTOCOL_ERROR);
