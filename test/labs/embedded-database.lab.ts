@@ -136,6 +136,10 @@ describe.skipIf(isReference())('the embedded database', () => {
         const [, value] = /"next_cfg":(\d+)/.exec(JSON.stringify(reply)) ?? [];
         return Number(value);
       };
+      if (daemon.running()) await kill('TERM');
+      await start('--enable-dummy --disable-system');
+      await machine.sh('ovs-vsctl --timeout=10 --no-wait init');
+      await kill('TERM');
       let sent = 0;
       let answered = 0;
       for (let round = 0; round < KILLS; round++) {

@@ -7,6 +7,7 @@
 import {
   closeSync,
   constants,
+  copyFileSync,
   existsSync,
   fsyncSync,
   ftruncateSync,
@@ -22,6 +23,7 @@ import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
 import type { JsonObject } from '../json-stream.ts';
 import { apply, prepare } from './commit.ts';
+import { convert, isOlder } from './convert.ts';
 import { Database, type RowChange } from './database.ts';
 import { readSchema, schemaJson } from './database-schema.ts';
 import type { Journal } from './database-server.ts';
@@ -94,16 +96,20 @@ export class DatabaseFile implements Journal {
     this.lock = lock;
     if (!existsSync(path)) replaceFile(path, [recordBytes(options.schema)]);
     const content = readFileSync(path);
-    const { records, goodBytes, problem } = parseLog(content);
+    const { records, ends, goodBytes, problem } = parseLog(content);
     if (records.length === 0)
       throw new DatabaseFileError(`${path}: not a database file${problem ? ` (${problem})` : ''}`);
-    this.db = new Database(readSchema(records[0]));
+    const found = new Database(readSchema(records[0]));
+    if (found.schema.name !== options.schema.name)
+      throw new DatabaseFileError(`${path}: holds the database ${found.schema.name}`);
     for (const record of records.slice(1)) {
-      const txn = new Transaction(this.db, options.newUuid);
+      const txn = new Transaction(found, options.newUuid);
       replay(txn, record);
       prepare(txn);
       apply(txn);
     }
+    const newer = this.upgraded(found, options);
+    this.db = newer ?? found;
     this.fd = openSync(path, constants.O_RDWR | constants.O_APPEND);
     if (problem !== null) {
       log.warn(`${path}: ${problem}`);
@@ -113,7 +119,26 @@ export class DatabaseFile implements Journal {
       ftruncateSync(this.fd, goodBytes);
     }
     this.bytes = goodBytes;
-    this.snapshotBytes = goodBytes;
+    this.snapshotBytes = ends[1] ?? goodBytes;
+    if (newer !== null) this.compact();
+  }
+
+  /** The content in our schema when that of the file is older, as start scripts of Open vSwitch see to it; the file is kept beside. */
+  private upgraded(found: Database, { path, log, newUuid, schema }: FileOptions): Database | null {
+    const { version, cksum } = found.schema;
+    const ours = readSchema(schema);
+    if (!isOlder(version, ours.version)) return null;
+    try {
+      const newer = convert(found, ours, newUuid);
+      const backup = `${path}.backup${version}-${cksum.replaceAll(' ', '-')}`;
+      copyFileSync(path, backup);
+      log.info(`${path}: converted from schema ${version} to ${ours.version}, kept as ${backup}`);
+      return newer;
+    } catch (failure) {
+      if (!(failure instanceof OvsdbFailure)) throw failure;
+      log.warn(`${path}: stays at schema ${version}: ${failure.message}`);
+      return null;
+    }
   }
 
   record(changes: readonly RowChange[], comment: string | null, durable: boolean): void {

@@ -36,6 +36,8 @@ export function recordBytes(json: Json): Uint8Array {
 
 export interface ParsedLog {
   readonly records: readonly Json[];
+  /** Where each of them ends. */
+  readonly ends: readonly number[];
   /** End of the last whole record. */
   readonly goodBytes: number;
   /** Why the bytes behind are none, null when there are no more. */
@@ -45,6 +47,7 @@ export interface ParsedLog {
 /** Reads records up to the end or the first that is not whole. */
 export function parseLog(bytes: Uint8Array): ParsedLog {
   const records: Json[] = [];
+  const ends: number[] = [];
   let at = 0;
   let problem: string | null = null;
   while (at < bytes.length) {
@@ -74,8 +77,9 @@ export function parseLog(bytes: Uint8Array): ParsedLog {
       break;
     }
     at = from + length;
+    ends.push(at);
   }
-  return { records, goodBytes: at, problem };
+  return { records, ends, goodBytes: at, problem };
 }
 
 /** A transaction as a record, null when it changes nothing that is kept. `rows` without `before` make a snapshot. */

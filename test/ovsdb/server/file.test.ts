@@ -201,6 +201,37 @@ describe('a database file', () => {
     again.close();
   });
 
+  it('of an older schema is converted, and kept beside', () => {
+    const { Root, Leaf } = SMALL_SCHEMA.tables as { Root: JsonObject; Leaf: JsonObject };
+    const columns = { ...(Root.columns as JsonObject), gone: { type: 'string' } };
+    delete (columns as JsonObject).flag;
+    const older = {
+      name: 'Open_vSwitch',
+      version: '0.9.7',
+      cksum: '12 34',
+      tables: { Root: { isRoot: true, columns }, Leaf },
+    };
+    const file = open(older);
+    const { client } = serveDatabase(file.db, file, randomUUID);
+    client.transact(
+      insert('Leaf', { name: 'l' }, 'l'),
+      insert('Root', { name: 'a', gone: 'x', number: 4, child: ['named-uuid', 'l'] }),
+    );
+    file.close();
+    const all = [select('Root', [], 'name', 'number', 'flag'), select('Leaf', [], 'name')];
+    for (let times = 0; times < 2; times++)
+      expect(run(all)[0]).toEqual([
+        { rows: [{ name: 'a', number: 4, flag: false }] },
+        { rows: [{ name: 'l' }] },
+      ]);
+    expect(parseLog(readFileSync(`${path}.backup0.9.7-12-34`)).records).toHaveLength(2);
+  });
+
+  it('of another database is refused', () => {
+    open({ ...SMALL_SCHEMA, name: 'hardware_vtep' }).close();
+    expect(() => open()).toThrow('holds the database hardware_vtep');
+  });
+
   it('of ovsdb-tool is taken, garbage behind it dropped', () => {
     const schema = '/usr/share/openvswitch/vswitch.ovsschema';
     execFileSync('ovsdb-tool', ['create', path, schema]);
