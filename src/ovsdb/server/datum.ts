@@ -31,7 +31,10 @@ const DEFAULT_ATOM: { readonly [A in AtomName]: Atom } = {
   uuid: ZERO_UUID,
 };
 
-const MAX_INTEGER = 2 ** 63;
+/** Below in amount: the largest 64-bit integers would be rounded to what no client reads as an integer. */
+const INTEGER_BOUND = 2 ** 63;
+export const isInt64 = (json: unknown): json is number =>
+  Number.isInteger(json) && Math.abs(json as number) < INTEGER_BOUND;
 
 export const compareAtoms = (a: Atom, b: Atom): number => (a < b ? -1 : a > b ? 1 : 0);
 
@@ -195,7 +198,7 @@ function readAtom(base: BaseType, json: Json, resolve: ResolveName | null): Atom
   let atom: Atom | undefined;
   switch (base.atom) {
     case 'integer':
-      if (Number.isInteger(json) && Math.abs(json as number) <= MAX_INTEGER) atom = json as number;
+      if (isInt64(json)) atom = json;
       break;
     case 'real':
       if (typeof json === 'number') atom = json;

@@ -34,6 +34,7 @@ export class ManagerRemotes {
   private readonly managed = new Map<string, Managed>();
   private readonly stopListening: () => void;
   private readonly timer: Timer;
+  private isClosed = false;
 
   constructor(options: ManagerOptions) {
     this.options = options;
@@ -42,7 +43,8 @@ export class ManagerRemotes {
       committed: (of, changes) => {
         const isOurs = ({ table }: { table: Table }): boolean =>
           table.schema.name === 'Manager' || table.schema.name === 'Open_vSwitch';
-        if (of === hosted && changes.some(isOurs)) this.reconcile();
+        // After the reply: whoever takes its own listener away still hears that it was done.
+        if (of === hosted && changes.some(isOurs)) queueMicrotask(() => this.reconcile());
       },
     });
     this.reconcile();
@@ -54,6 +56,7 @@ export class ManagerRemotes {
   }
 
   close(): void {
+    this.isClosed = true;
     this.timer.cancel();
     this.stopListening();
     for (const { remote } of this.managed.values()) remote.close();
@@ -79,6 +82,7 @@ export class ManagerRemotes {
   }
 
   private reconcile(): void {
+    if (this.isClosed) return;
     const { server, clock, logs } = this.options;
     const log = logs.module('ovsdb_jsonrpc_server');
     const wanted = this.wanted();

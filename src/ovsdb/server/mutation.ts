@@ -5,6 +5,7 @@ import {
   checkAtom,
   type Datum,
   fitsCount,
+  isInt64,
   type ResolveName,
   readDatum,
   sortedSet,
@@ -19,9 +20,6 @@ export interface Mutation {
   readonly name: string;
   readonly argument: Datum;
 }
-
-const INT64_MAX = 2n ** 63n - 1n;
-const INT64_MIN = -(2n ** 63n);
 
 interface Operator {
   readonly integer: (x: bigint, y: bigint) => bigint;
@@ -105,8 +103,8 @@ function calculate(name: string, atom: string, x: number, y: number): number {
     const result = operator.real(x, y);
     if (Number.isFinite(result)) return result;
   } else {
-    const result = operator.integer(BigInt(x), BigInt(y));
-    if (result >= INT64_MIN && result <= INT64_MAX) return Number(result);
+    const result = Number(operator.integer(BigInt(x), BigInt(y)));
+    if (isInt64(result)) return result;
   }
   throw new OvsdbFailure('range error', `Result of "${name}" operation is out of range.`);
 }

@@ -80,16 +80,12 @@ export class Listener implements Remote {
   private isClosed = false;
   private accepted = 0;
   private said = '';
-  private connectedMs: number;
-  private disconnectedMs: number;
   /** Resolves once it listens, or has failed to for the first time. */
   readonly ready: Promise<void>;
 
   constructor(options: RemoteOptions) {
     this.options = options;
     this.target = options.target;
-    this.connectedMs = options.clock.now();
-    this.disconnectedMs = this.connectedMs;
     this.ready = this.listen();
   }
 
@@ -101,8 +97,9 @@ export class Listener implements Remote {
     const status = new Map<string, string>();
     if (this.port !== null) status.set('bound_port', String(this.port));
     if (this.connections.size > 1) status.set('n_connections', String(this.connections.size));
-    status.set('sec_since_connect', seconds(this.connectedMs, this.options.clock));
-    status.set('sec_since_disconnect', seconds(this.disconnectedMs, this.options.clock));
+    // A listener does not count time, as by ovsdb-server: a status that changes every second is an update for every client.
+    status.set('sec_since_connect', '0');
+    status.set('sec_since_disconnect', '0');
     return status;
   }
 
@@ -170,7 +167,6 @@ export class Listener implements Remote {
     const { server, clock, logs, probeMs } = this.options;
     const { remoteAddress: address, remotePort } = socket;
     const host = address?.includes(':') ? `[${address}]` : address;
-    this.connectedMs = clock.now();
     const connection = new Connection({
       socket,
       name: kind === 'punix' ? `unix#${this.accepted++}` : `${kind.slice(1)}:${host}:${remotePort}`,
@@ -178,10 +174,7 @@ export class Listener implements Remote {
       clock,
       log: logs.module('jsonrpc'),
       probeMs: probeMs ?? (kind === 'punix' ? 0 : DEFAULT_PROBE_MS),
-      closed: () => {
-        this.connections.delete(connection);
-        this.disconnectedMs = clock.now();
-      },
+      closed: () => this.connections.delete(connection),
     });
     this.connections.add(connection);
   }

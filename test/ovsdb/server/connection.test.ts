@@ -170,6 +170,27 @@ describe('Manager rows', () => {
     await until(() => canOpen(path));
   });
 
+  it('answer whoever takes its own listener away before they hang up', async () => {
+    const { server, hosted, client } = serve();
+    const path = join(directory, 'm.sock');
+    const managers = new ManagerRemotes({
+      server,
+      hosted,
+      clock: fastClock,
+      logs,
+      tls: () => null,
+    });
+    close.push(() => managers.close());
+    client.transact(...manager(`punix:${path}`));
+    await until(() => canOpen(path));
+    const peer = await RawClient.open(path);
+    const all: Json = { op: 'delete', table: 'Open_vSwitch', where: [] };
+    expect(await peer.request('transact', 'Open_vSwitch', all)).toMatchObject({
+      result: [{ count: 1 }],
+    });
+    await peer.closed();
+  });
+
   it('connect to those who listen', async () => {
     const { server, hosted, client } = serve();
     const managers = new ManagerRemotes({

@@ -321,6 +321,22 @@ describe('update, mutate, delete', () => {
     ]);
   });
 
+  it('an integer is never told as what no client takes for one', () => {
+    const client = setup();
+    const stored = (number: number): Json => {
+      const results = client.transact(insert('Root', { number }), select('Root', [], 'number'), {
+        op: 'abort',
+      });
+      return JSON.stringify(results[1]);
+    };
+    expect(stored(9_007_199_254_740_991)).toBe('{"rows":[{"number":9007199254740991}]}');
+    expect(BigInt(/\d{10,}/.exec(stored(9.2e18) as string)?.[0] as string)).toBeLessThan(2n ** 63n);
+    expect(errorOf(client.transact(insert('Root', { number: 2 ** 63 })))[1]).toBe(
+      'expected integer',
+    );
+    expect(errorOf(client.transact(insert('Root', { number: 1e300 })))[1]).toBe('expected integer');
+  });
+
   it('delete counts, and a failed operation undoes all before it and skips all behind', () => {
     const client = setup();
     client.transact(insert('Root', { name: 'a' }));
