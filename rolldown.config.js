@@ -5,7 +5,7 @@ import { defineConfig } from 'rolldown';
 const bundle = (input) => ({
   input,
   platform: 'node',
-  external: ['koffi'],
+  external: ['koffi', 'raw-socket'],
   output: {
     dir: 'dist',
     format: 'esm',

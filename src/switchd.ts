@@ -17,6 +17,7 @@ import {
   INTERFACE_TYPES,
   openNetdev,
 } from './config/netdev/netdev-types.ts';
+import type { EgressStatus } from './config/netdev/tunnel-netdev.ts';
 import { PortAllocator } from './config/port-allocator.ts';
 import { portQueues, qosReport } from './config/port-queues.ts';
 import { parseOsRelease } from './config/report-ops.ts';
@@ -149,7 +150,12 @@ export async function startSwitch(
       else datapath.runClock(clock.now());
     });
     return makeFabric(datapath, NO_GATE, false, (config) =>
-      tunnelSpec(config, sourcePorts, settings?.tunnelTooBigReplies ?? true),
+      tunnelSpec(
+        config,
+        sourcePorts,
+        settings?.tunnelTooBigReplies ?? true,
+        settings?.tunnelTransport ?? 'kernel',
+      ),
     );
   });
   const inMemory = once(() => {
@@ -187,6 +193,15 @@ export async function startSwitch(
     () => applier,
     () => clock.now(),
   );
+  const tunnelStatus: EgressStatus = (tunnel) =>
+    Object.assign(
+      {},
+      routes.egressOf(tunnel),
+      ...fabrics.map(({ tunnelPorts }) => tunnelPorts.statusOf(tunnel)),
+    );
+  const refreshTunnels = async (): Promise<void> => {
+    await Promise.all(fabrics.map(({ tunnelPorts }) => tunnelPorts.refresh()));
+  };
   const applier: Applier = new Applier({
     now: () => clock.now(),
     fabricOf: (type) => (type === 'dummy' || options.dummy === 'override' ? inMemory() : real()),
@@ -207,8 +222,7 @@ export async function startSwitch(
         describe: (bytes) => messageText(bytes, { names: {}, context: { version: OF10 } }),
         statusChanged: () => configurator.schedule(),
       }),
-    open: (want, { gate }) =>
-      openNetdev(want, { links, dummies, egress: (tunnel) => routes.egressOf(tunnel) }, gate),
+    open: (want, { gate }) => openNetdev(want, { links, dummies, egress: tunnelStatus }, gate),
     log: vlog.module('bridge'),
     deviceLog: vlog.module('netdev'),
   });
@@ -238,9 +252,10 @@ export async function startSwitch(
     linkStatistics: () => links.statistics(),
     configureTls: (paths) => tls.configure(paths),
     runDir: options.paths.runDir,
-    configureSwitches: (wanted) => {
+    configureSwitches: async (wanted) => {
       settings = wanted;
       for (const fabric of fabrics) fabric.switch.configure(wanted);
+      await refreshTunnels();
     },
     revalidateAll: async () => {
       await Promise.all(fabrics.map((fabric) => fabric.switch.revalidateAll()));
@@ -278,6 +293,7 @@ export async function startSwitch(
       router: new Router(routes),
       neighbors: new Neighbors(clock),
       sourcePorts,
+      sourcePortsChanged: refreshTunnels,
     }),
     ...memoryCommands(() => memoryUsage(fabrics, applier)),
     ...(embedded === null ? [] : ovsdbServerCommands(embedded)),

@@ -27,7 +27,7 @@ export interface ConfiguratorDeps {
   readonly identity: () => Omit<RunningRoot, 'curCfg'>;
   readonly linkStatistics: () => ReadonlyMap<number, LinkStats>;
   /** Hands global settings to the switches. */
-  readonly configureSwitches: (settings: WantedSettings) => void;
+  readonly configureSwitches: (settings: WantedSettings) => Promise<void> | void;
   /** Says where keys and certificates are. */
   readonly configureTls: (tls: WantedTls | null) => void;
   /** Where sockets lie. */
@@ -132,7 +132,7 @@ export class Configurator {
     const wanted = desired(client.db, abilities);
     if (!wanted.initialized) return;
     this.sayProblems(wanted);
-    this.deps.configureSwitches(wanted.settings);
+    await this.deps.configureSwitches(wanted.settings);
     this.followStatistics(wanted.settings.statsUpdateIntervalMs);
     await applier.apply(plan(wanted.bridges, applier.running));
     this.deps.configureTls(wanted.tls);

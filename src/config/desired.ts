@@ -116,6 +116,7 @@ function settingsOf(config: StringMap): WantedSettings {
     flowRestoreWait: boolean(config, 'flow-restore-wait', false),
     userspaceTso: boolean(config, 'userspace-tso-enable', false),
     tunnelTooBigReplies: boolean(config, 'tunnel-too-big-replies', true),
+    tunnelTransport: text(config, 'tunnel-transport') === 'portable' ? 'portable' : 'kernel',
   };
 }
 

@@ -18,9 +18,13 @@ export interface TunnelPortsDeps {
 }
 
 interface Shared {
+  readonly config: TunnelConfig;
   readonly extensions: string;
+  /** What was asked for, and what it was opened with. */
+  wanted: PortSpec;
+  spec: PortSpec;
   readonly users: Set<string>;
-  readonly opened: Promise<PortNo>;
+  opened: Promise<PortNo>;
 }
 
 const extensionsOf = ({ gbp, gpe }: TunnelConfig): string =>
@@ -49,8 +53,25 @@ export class SharedTunnelPorts {
       );
     }
     if (shared === undefined) {
-      shared = { extensions, users: new Set(), opened: this.open(user, name, config) };
+      const spec = this.deps.specOf(config);
+      const users = new Set<string>();
+      const opened = this.open(user, name, config, spec);
+      shared = {
+        config,
+        extensions,
+        wanted: spec,
+        spec,
+        users,
+        opened: opened.then(({ portNo }) => portNo),
+      };
       this.ports.set(name, shared);
+      const made = shared;
+      opened.then(
+        ({ used }) => {
+          made.spec = used;
+        },
+        () => {},
+      );
     }
     shared.users.add(user);
     try {
@@ -81,19 +102,73 @@ export class SharedTunnelPorts {
     await closing;
   }
 
-  private async open(user: string, name: string, config: TunnelConfig): Promise<PortNo> {
+  /** How the packets of a tunnel are moved, as the status column says it; nothing for one in memory. */
+  statusOf(config: TunnelConfig): Readonly<Record<string, string>> {
+    const spec = this.ports.get(tunnelPortName(config))?.spec;
+    return spec?.kind === 'tunnel' ? { io: spec.io === 'kernel' ? 'sockets' : 'portable' } : {};
+  }
+
+  /** Opens those ports anew whose specification is another by now: packets of a moment are lost. */
+  async refresh(): Promise<void> {
+    const changed: Promise<unknown>[] = [];
+    for (const [name, shared] of this.ports) {
+      const wanted = this.deps.specOf(shared.config);
+      if (JSON.stringify(wanted) === JSON.stringify(shared.wanted)) continue;
+      shared.wanted = wanted;
+      // Whoever gives the port back waits for this.
+      shared.opened = this.reopen(name, shared, wanted);
+      changed.push(shared.opened.catch(() => {}));
+    }
+    await Promise.all(changed);
+  }
+
+  private async reopen(name: string, shared: Shared, wanted: PortSpec): Promise<PortNo> {
+    const { datapath } = this.deps;
+    const portNo = await shared.opened;
+    await datapath.removePort(portNo);
+    try {
+      shared.spec = await this.add(portNo, name, wanted);
+    } catch {
+      // As it was; the setting is tried again with the next tunnel or change.
+      await datapath.addPort(portNo, name, shared.spec);
+    }
+    return portNo;
+  }
+
+  private async open(
+    user: string,
+    name: string,
+    config: TunnelConfig,
+    spec: PortSpec,
+  ): Promise<{ portNo: PortNo; used: PortSpec }> {
     await this.closing.get(name);
-    const { datapath, portNumbers, specOf } = this.deps;
+    const { portNumbers } = this.deps;
     const portNo = portNumbers.allocate(name);
     try {
-      await datapath.addPort(portNo, name, specOf(config));
+      const used = await this.add(portNo, name, spec);
+      const { type, dstPort } = config;
+      this.deps.switch.tunnelPorts.set(portNo, { name, type, dstPort, users: 0 });
+      return { portNo, used };
     } catch (failure) {
       portNumbers.release(portNo);
       throw new NetdevError(`${user}: ${(failure as Error).message}`);
     }
-    const { type, dstPort } = config;
-    this.deps.switch.tunnelPorts.set(portNo, { name, type, dstPort, users: 0 });
-    return portNo;
+  }
+
+  /** Adds the port, by the portable transport where the kernel's cannot be had; returns with what. Rejects with the first reason. */
+  private async add(portNo: PortNo, name: string, spec: PortSpec): Promise<PortSpec> {
+    const { datapath } = this.deps;
+    try {
+      await datapath.addPort(portNo, name, spec);
+      return spec;
+    } catch (failure) {
+      if (spec.kind !== 'tunnel' || spec.io === 'portable') throw failure;
+      const portable: PortSpec = { ...spec, io: 'portable' };
+      await datapath.addPort(portNo, name, portable).catch(() => {
+        throw failure;
+      });
+      return portable;
+    }
   }
 
   private async close(portNo: PortNo): Promise<void> {
@@ -109,10 +184,12 @@ export function tunnelSpec(
   config: TunnelConfig,
   sourcePorts: SourcePorts,
   answersTooBig: boolean,
+  io: 'kernel' | 'portable',
 ): PortSpec {
   const { type, dstPort, gbp, seq } = config;
   return {
     kind: 'tunnel',
+    io,
     encapsulation: type === 'vxlan' || type === 'geneve' ? type : 'gre',
     families: type === 'ip6gre' ? [6] : [4, 6],
     udpPort: dstPort,

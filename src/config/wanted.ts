@@ -118,6 +118,8 @@ export interface WantedSettings {
   readonly userspaceTso: boolean;
   /** Frames too long for a tunnel's path are answered with ICMP. */
   readonly tunnelTooBigReplies: boolean;
+  /** What moves tunnels' packets (datapath/tunnel-transport.ts). */
+  readonly tunnelTransport: 'kernel' | 'portable';
 }
 
 /** Something to log: the default is used in its place. */

@@ -28,11 +28,13 @@ export type PortSpec =
   /** TAP file descriptor with IFF_VNET_HDR, non-blocking. `vnetHeaderBytes` is 10 or 12. */
   | { kind: 'tap'; fd: number; vnetHeaderBytes: number; mtu: number }
   /**
-   * Tunnels of a kind, over sockets that the datapath opens (they need no grace period). `families`: 4 and 6, the second one
+   * Tunnels of a kind, over sockets that the datapath opens itself (they need no grace period). `families`: 4 and 6, the second one
    * as far as the machine has it. `udpPort` is 0 for GRE. `sequence`: GRE with sequence numbers.
    */
   | {
       kind: 'tunnel';
+      /** Which TunnelTransport (tunnel-transport.ts) moves the packets. */
+      io: 'kernel' | 'portable';
       encapsulation: 'vxlan' | 'gre' | 'geneve';
       families: (4 | 6)[];
       udpPort: number;

@@ -21,12 +21,9 @@ import {
   openTunnelSender,
   takeError,
 } from '../sys/tunnel-socket.ts';
-import { decodeGeneve, encodeGeneve, geneveBytes } from '../tunnels/geneve.ts';
-import { decodeGre, encodeGre, greBytes } from '../tunnels/gre.ts';
 import { copyTunnel, TUNNEL_STRIDE, TunnelFlag } from '../tunnels/tunnel-words.ts';
-import { decodeVxlan, encodeVxlan, VXLAN_BYTES } from '../tunnels/vxlan.ts';
 import { BATCH_FRAMES, type Batch } from './batch.ts';
-import type { PortNo, PortSpec } from './datapath.ts';
+import type { PortNo } from './datapath.ts';
 import type { DevicePort } from './device-port.ts';
 import { OuterReceiver } from './outer-receiver.ts';
 import { OUTER_HEADER_BYTES, OuterSender, type TooLong } from './outer-sender.ts';
@@ -43,11 +40,9 @@ import {
   TX_DROPPED,
 } from './shared.ts';
 import { TooBigAnswers } from './too-big-answers.ts';
+import { refusalCounter, TunnelCodec } from './tunnel-codec.ts';
+import { SOURCE_PORTS, type TunnelSpec, type TunnelTransport } from './tunnel-transport.ts';
 
-export type TunnelSpec = Extract<PortSpec, { kind: 'tunnel' }>;
-
-/** UDP source ports that flows are spread over. */
-const SOURCE_PORTS = 32;
 const SEGMENT_BYTES = 1 << 20;
 /** Packets of one message: the kernel's UDP_MAX_SEGMENTS, and the longest datagram less its headers. */
 const MAX_TRAIN = 64;
@@ -62,18 +57,8 @@ const SEGMENTS = counterIndex('offload_segments_made');
 const COMPLETED = counterIndex('tunnel_inner_checksum_completed');
 const REPLIES = counterIndex('tunnel_too_big_replies');
 const UDP_BYTES = 8;
-/** Behind a TunnelRefusal, negated. */
-const REFUSALS: readonly number[] = [
-  counterIndex('datapath_drop_tunnel_pop_error'),
-  counterIndex('drop_tunnel_truncated'),
-  counterIndex('drop_tunnel_bad_flags'),
-  counterIndex('drop_tunnel_bad_version'),
-  counterIndex('drop_tunnel_bad_checksum'),
-  counterIndex('drop_tunnel_bad_option'),
-  counterIndex('drop_tunnel_protocol'),
-];
 
-export class TunnelPort implements DevicePort {
+export class TunnelPort implements DevicePort, TunnelTransport {
   readonly portNo: PortNo;
   readonly name: string;
   readonly fd: number;
@@ -97,7 +82,7 @@ export class TunnelPort implements DevicePort {
   private readonly words = new Uint32Array(BATCH_FRAMES * TUNNEL_STRIDE);
   /** Wakes the loop for frames that this port makes itself. */
   private readonly doorbell: Doorbell;
-  private sequence = 0;
+  private readonly codec: TunnelCodec;
   private readonly answers: TooBigAnswers;
   private readonly answer: TooLong;
 
@@ -112,11 +97,12 @@ export class TunnelPort implements DevicePort {
     this.shared = shared;
     this.base = shared.portBase(portNo);
     this.segmenter = new Segmenter(region);
+    this.codec = new TunnelCodec(spec, region.view);
     const { counters, ports } = shared;
     const hooks = {
-      decode: this.decoder(),
+      decode: this.codec.decoder(),
       refused: (reason: number) => {
-        counters[REFUSALS[-reason] ?? REFUSALS[0]]++;
+        counters[refusalCounter(reason)]++;
         ports[this.base + RX_DROPPED]++;
       },
       oversized: () => {
@@ -145,7 +131,7 @@ export class TunnelPort implements DevicePort {
     this.answers = new TooBigAnswers(region, isUdp ? UDP_BYTES : 0, this.doorbell);
     this.answer = (sender, slot) => {
       if (!spec.answersTooBig) return;
-      const header = this.encapsulationBytes(sender.words, slot * TUNNEL_STRIDE - TUN_ID);
+      const header = this.codec.bytes(sender.words, slot * TUNNEL_STRIDE - TUN_ID);
       if (this.answers.answer(sender, slot, header)) counters[REPLIES]++;
     };
     this.fd = this.receivers[0].fd;
@@ -193,7 +179,7 @@ export class TunnelPort implements DevicePort {
     const key = p * DP_WORDS;
     const start = batch.start[p];
     const length = batch.length[p];
-    const header = this.encode(sender.nextHeader, batch.keys, key, start, length);
+    const header = this.codec.encode(sender.nextHeader, batch.keys, key, start, length);
     this.touch(sender);
     sender.push(batch.keys, key, header, start, length, start, length);
   }
@@ -224,50 +210,6 @@ export class TunnelPort implements DevicePort {
   }
 
   collectDrops(): void {}
-
-  private decoder(): (at: number, length: number, words: Uint32Array, base: number) => number {
-    const { view } = this;
-    const { encapsulation, gbp } = this.spec;
-    switch (encapsulation) {
-      case 'vxlan':
-        return (at, length, words, base) => decodeVxlan(view, at, length, words, base, gbp);
-      case 'gre':
-        return (at, length, words, base) => decodeGre(view, at, length, words, base);
-      case 'geneve':
-        return (at, length, words, base) => decodeGeneve(view, at, length, words, base);
-    }
-  }
-
-  private encode(
-    to: number,
-    keys: Uint32Array,
-    key: number,
-    frame: number,
-    frameBytes: number,
-  ): number {
-    const { view } = this;
-    switch (this.spec.encapsulation) {
-      case 'vxlan':
-        return encodeVxlan(view, to, keys, key, this.spec.gbp);
-      case 'gre':
-        return encodeGre(view, to, keys, key, this.nextSequence(), frame, frameBytes);
-      case 'geneve':
-        return encodeGeneve(view, to, keys, key);
-    }
-  }
-
-  /** Bytes of the header that frames with these tunnel words get. */
-  private encapsulationBytes(words: Uint32Array, base: number): number {
-    if (this.spec.encapsulation === 'gre') return greBytes(words, base, this.spec.sequence);
-    if (this.spec.encapsulation === 'vxlan') return VXLAN_BYTES;
-    return geneveBytes(words, base);
-  }
-
-  private nextSequence(): number {
-    if (!this.spec.sequence) return -1;
-    this.sequence = (this.sequence + 1) >>> 0;
-    return this.sequence;
-  }
 
   /** The socket for frame p; null when the frame has no tunnel or the socket cannot be had. */
   private senderFor(batch: Batch, p: number): OuterSender | null {
@@ -338,10 +280,10 @@ export class TunnelPort implements DevicePort {
       for (let k = 0; k < n; k++, i++) {
         // GRE's header may have a checksum over what is behind it, others have to be written to know their length.
         let header = isUdp
-          ? this.encode(to, batch.keys, key, 0, 0)
-          : greBytes(batch.keys, key, this.spec.sequence);
+          ? this.codec.encode(to, batch.keys, key, 0, 0)
+          : this.codec.bytes(batch.keys, key);
         const bytes = segmenter.write(i, to + header);
-        if (!isUdp) header = this.encode(to, batch.keys, key, to + header, bytes);
+        if (!isUdp) header = this.codec.encode(to, batch.keys, key, to + header, bytes);
         if (k === 0) packet = header + bytes;
         to += header + bytes;
       }

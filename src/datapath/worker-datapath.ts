@@ -45,10 +45,12 @@ import { MAX_FRAME_BYTES, NO_OFFLOAD } from './datapath.ts';
 import { DatapathError } from './datapath-error.ts';
 import type { DatapathEvent, DropReason } from './drop-reason.ts';
 import type { PolicingConfig } from './policer.ts';
+import { PortableSockets } from './portable-sockets.ts';
 import { COOKIE_WORDS } from './program.ts';
 import { type QosConfig, type QueueStats, queueIds } from './qos.ts';
 import { RingReader, RingWriter, ringBuffer } from './ring.ts';
-import { counterIndex, SHARED_BYTES, Shared } from './shared.ts';
+import { counterIndex, RX_DROPPED, SHARED_BYTES, Shared, TX_DROPPED } from './shared.ts';
+import type { TunnelSpec } from './tunnel-transport.ts';
 
 const COMMAND_RING_WORDS = 1 << 20;
 const RECORD_RING_WORDS = 1 << 20;
@@ -59,6 +61,9 @@ const RECORDS_PER_TURN = 256;
 /** Commands that upcalls lead to before the worker is woken for them: each doorbell is a system call and a change of threads. */
 const COMMANDS_PER_WAKE = 32;
 const REGION_BYTES = 2 ** 30;
+
+/** Of an INJECT command, without its frame. */
+const RELAY_COMMAND_WORDS = 3 + OFFLOAD_WORDS;
 
 const CONGESTION = 'drop_action_congestion';
 
@@ -107,6 +112,7 @@ export class WorkerDatapath implements Datapath {
   private readonly upcallKey = new Uint32Array(DP_WORDS);
   private readonly upcallCookie = new Uint32Array(COOKIE_WORDS);
   private readonly upcallFrame = new Uint8Array(MAX_FRAME_BYTES);
+  private readonly sockets = new Map<PortNo, PortableSockets>();
   private drainScheduled = false;
   /** Upcalls are being handled: the commands since the last doorbell are counted in `gathered`. */
   private isGathering = false;
@@ -159,6 +165,7 @@ export class WorkerDatapath implements Datapath {
 
   async addPort(port: PortNo, name: string, spec: PortSpec): Promise<void> {
     if (!this.shared.assignPort(port)) throw new DatapathError(`${name}: too many ports`);
+    if (spec.kind === 'tunnel' && spec.io === 'portable') await this.openSockets(port, spec);
     const request: AddPort = { port, name, spec };
     const text = new TextEncoder().encode(JSON.stringify(request));
     const sequence = this.nextSequence();
@@ -174,7 +181,10 @@ export class WorkerDatapath implements Datapath {
     } catch (error) {
       const reason = (error as Error).message;
       // A second port of this number leaves the first one and its statistics alone.
-      if (!reason.endsWith('is in use')) this.shared.releasePort(port);
+      if (!reason.endsWith('is in use')) {
+        this.closeSockets(port);
+        this.shared.releasePort(port);
+      }
       throw new DatapathError(reason.startsWith(name) ? reason : `${name}: ${reason}`);
     }
   }
@@ -185,8 +195,38 @@ export class WorkerDatapath implements Datapath {
     this.command(CommandKind.REMOVE_PORT, sequence, port);
     await done;
     this.taps.delete(port);
+    this.closeSockets(port);
     this.shared.assignQueues(port, []);
     this.shared.releasePort(port);
+  }
+
+  /** The sockets of a portable tunnel port, whose packets are frames of a dummy port to the rings. */
+  private async openSockets(port: PortNo, spec: TunnelSpec): Promise<void> {
+    try {
+      const sockets = await PortableSockets.open(spec, {
+        packet: (relayed) => {
+          const isFull = this.queue.wouldOverflow(RELAY_COMMAND_WORDS + wordsOf(relayed.length));
+          if (isFull) this.shared.ports[this.shared.portBase(port) + RX_DROPPED]++;
+          else this.injectFrame(port, relayed);
+        },
+        dropped: (reason) => {
+          // As in execute(): not the worker's cells.
+          this.shared.counters[counterIndex(reason)]++;
+          this.shared.ports[this.shared.portBase(port) + TX_DROPPED]++;
+        },
+        now: () => performance.now(),
+      });
+      this.sockets.set(port, sockets);
+      this.taps.set(port, (relayed) => sockets.send(relayed));
+    } catch (failure) {
+      this.shared.releasePort(port);
+      throw new DatapathError((failure as Error).message);
+    }
+  }
+
+  private closeSockets(port: PortNo): void {
+    this.sockets.get(port)?.close();
+    if (this.sockets.delete(port)) this.taps.delete(port);
   }
 
   setPortMtu(port: PortNo, mtu: number): void {
@@ -306,6 +346,7 @@ export class WorkerDatapath implements Datapath {
       this.stopWorker();
       this.exited.then(() => this.doorbell.close());
     }
+    for (const port of [...this.sockets.keys()]) this.closeSockets(port);
     await this.exited;
     this.rejectAll(new DatapathError('the datapath was closed'));
   }

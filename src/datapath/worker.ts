@@ -25,7 +25,7 @@ import {
   writeOffload,
 } from './commands.ts';
 import { DatapathCore } from './core.ts';
-import type { FrameOffload, PortNo } from './datapath.ts';
+import { type FrameOffload, NO_OFFLOAD, type PortNo } from './datapath.ts';
 import type { DevicePort } from './device-port.ts';
 import { DUMMY_MEMORY_BYTES, DummyPort } from './dummy-port.ts';
 import { FrameBuffers } from './frame-buffers.ts';
@@ -33,6 +33,7 @@ import { Loop } from './loop.ts';
 import { PacketPlainPort } from './packet-plain-port.ts';
 import { PacketPort } from './packet-port.ts';
 import { COOKIE_WORDS } from './program.ts';
+import { RelayTunnelPort } from './relay-tunnel-port.ts';
 import { RingReader, RingWriter } from './ring.ts';
 import { Shared } from './shared.ts';
 import { TapPort } from './tap-port.ts';
@@ -61,7 +62,8 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
   const doorbell = new Doorbell(data.doorbellFd);
   const originMs = performance.timeOrigin - data.timeOriginMs;
   const devices = new Map<number, DevicePort>();
-  const dummies = new Map<number, DummyPort>();
+  /** Ports whose frames the main thread moves. */
+  const dummies = new Map<number, DummyPort | RelayTunnelPort>();
   let unreported = false;
   /** Commands wait until the loop is theirs. */
   let isWarm = false;
@@ -130,9 +132,9 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
   }
 
   /** A dummy port's frame goes to the main thread; lost when that is far behind, as on a full wire. */
-  function transmit(portNo: number, frame: Uint8Array, offload: FrameOffload): void {
+  function transmit(portNo: number, frame: Uint8Array, offload: FrameOffload): boolean {
     const at = records.reserve(3 + OFFLOAD_WORDS + wordsOf(frame.length));
-    if (at < 0) return;
+    if (at < 0) return false;
     const words = records.words;
     words[at] = RecordKind.TRANSMIT;
     words[at + 1] = portNo;
@@ -141,6 +143,7 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
     records.bytes.set(frame, (at + 3 + OFFLOAD_WORDS) * 4);
     records.publish();
     unreported = true;
+    return true;
   }
 
   function report(): void {
@@ -268,6 +271,13 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
       dummy.onTransmit = (frame, offload) => transmit(port, frame, offload);
       dummies.set(port, dummy);
       core.attach(dummy);
+      return;
+    }
+    if (spec.kind === 'tunnel' && spec.io === 'portable') {
+      const deliver = (packet: Uint8Array) => transmit(port, packet, NO_OFFLOAD);
+      const relay = new RelayTunnelPort(portNo, name, spec, region, shared, dummyMemory, deliver);
+      dummies.set(port, relay);
+      core.attach(relay);
       return;
     }
     const device =

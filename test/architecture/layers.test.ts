@@ -29,6 +29,7 @@ const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
 
 const PACKAGES: Readonly<Record<string, (path: string) => boolean>> = {
   koffi: (path) => path === 'src/sys/libc.ts',
+  'raw-socket': (path) => path === 'src/datapath/portable-sockets.ts',
   'ip-num': (path) => /^src\/(config|cli|unixctl|ofproto|packet|util)\//.test(path),
 };
 

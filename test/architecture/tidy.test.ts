@@ -26,7 +26,7 @@ describe('every source file', () => {
   });
 
   it('has a name in kebab-case', () => {
-    const kebab = /^[a-z0-9]+(-[a-z0-9]+)*(\.contract)?(\.test|\.lab)?\.(ts|mjs)$/;
+    const kebab = /^[a-z0-9]+(-[a-z0-9]+)*(\.contract|\.d)?(\.test|\.lab)?\.(ts|mjs)$/;
     expect(names(code).filter((path) => !kebab.test(path.split('/').at(-1) as string))).toEqual([]);
   });
 

@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Batch } from '../../src/datapath/batch.ts';
 import type { PortNo } from '../../src/datapath/datapath.ts';
 import { Shared } from '../../src/datapath/shared.ts';
-import { TunnelPort, type TunnelSpec } from '../../src/datapath/tunnel-port.ts';
+import { TunnelPort } from '../../src/datapath/tunnel-port.ts';
+import type { TunnelSpec } from '../../src/datapath/tunnel-transport.ts';
 import { extract } from '../../src/packet/extract.ts';
 import { GSO_TCPV4, NEEDS_CSUM } from '../../src/packet/frames.ts';
 import { DP_WORDS, TUN_DST, TUN_FLAGS, TUN_ID, TUN_SRC, TUN_TP } from '../../src/packet/key.ts';
@@ -28,6 +29,7 @@ describe.each(['vxlan', 'geneve'] as const)('%s', (encapsulation) => {
   const open = (no: number, udpPort: number): TunnelPort => {
     const spec: TunnelSpec = {
       kind: 'tunnel',
+      io: 'kernel',
       encapsulation,
       families: [4, 6],
       udpPort,

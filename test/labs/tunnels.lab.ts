@@ -76,6 +76,19 @@ describe.sequential('lab 003: three hosts on br-vxlan', () => {
     expect(await pingsWithin(hosts[1], 'c', '172.17.0.3', 5000)).toBe(true);
   });
 
+  step('the portable transport takes over from the sockets of the datapath, and back', async () => {
+    if (isReference()) return;
+    const io = async () => (await hosts[0].sh('ovs-vsctl get interface tun0 status:io')).trim();
+    expect(await io()).toBe('sockets');
+    await hosts[0].sh('ovs-vsctl set open_vswitch . other_config:tunnel-transport=portable');
+    expect(await io()).toBe('portable');
+    expect(await pingsWithin(hosts[0], 'c', '172.17.0.3', 5000)).toBe(true);
+    expect(await pingsWithin(hosts[1], 'c', '172.17.0.3', 5000)).toBe(true);
+    await hosts[0].sh('ovs-vsctl remove open_vswitch . other_config tunnel-transport');
+    expect(await io()).toBe('sockets');
+    expect(await pingsWithin(hosts[0], 'c', '172.17.0.3', 5000)).toBe(true);
+  });
+
   step('a triangle of tunnels is a loop: the log names its ports', async () => {
     if (isReference()) return;
     const add = (remote: string): string =>

@@ -13,6 +13,8 @@ export interface TunnelCommandDeps {
   readonly switches: () => readonly Switch[];
   readonly router: Router;
   readonly neighbors: Neighbors;
+  /** Makes open ports follow sourcePorts. */
+  readonly sourcePortsChanged: () => Promise<void>;
   readonly sourcePorts: { -readonly [K in keyof SourcePorts]: SourcePorts[K] };
 }
 
@@ -94,7 +96,7 @@ function routeCommands(router: Router): Command[] {
   ];
 }
 
-function tnlCommands({ switches, sourcePorts }: TunnelCommandDeps): Command[] {
+function tnlCommands({ switches, sourcePorts, sourcePortsChanged }: TunnelCommandDeps): Command[] {
   return [
     {
       name: 'tnl/ports/show',
@@ -112,7 +114,7 @@ function tnlCommands({ switches, sourcePorts }: TunnelCommandDeps): Command[] {
       usage: 'min max',
       minArgs: 0,
       maxArgs: 2,
-      run: (args) => {
+      run: async (args) => {
         if (args.length < 2) {
           return `Tunnel UDP source port range: ${sourcePorts.first}-${sourcePorts.last}\n`;
         }
@@ -122,6 +124,7 @@ function tnlCommands({ switches, sourcePorts }: TunnelCommandDeps): Command[] {
         }
         sourcePorts.first = Math.min(a, b);
         sourcePorts.last = Math.max(a, b);
+        await sourcePortsChanged();
         return 'OK';
       },
     },
