@@ -42,6 +42,8 @@ describe('the command line', () => {
       paths: { dbDir: '/s/openvswitch' },
     });
     expect(run([]).database).toBe('unix:/var/run/openvswitch/db.sock');
+    expect(run([]).servesDatabase).toBe(true);
+    expect(run(['unix:/x']).servesDatabase).toBe(false);
     expect(run([]).paths.dbDir).toBe('/etc/openvswitch');
   });
 
