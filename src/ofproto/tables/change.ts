@@ -8,6 +8,7 @@ import type { Bridge } from '../bridge.ts';
 import type { Origin } from '../events.ts';
 import type { FlowRemovedReason } from '../model.ts';
 import type { RuleChange } from '../rule-changes.ts';
+import type { FlowTable } from './flow-table.ts';
 
 /** Rules that one change names one by one. */
 const MOST_RULES = 16;
@@ -89,6 +90,37 @@ export class Change {
     });
     this.onCommit(() => bridge.tellRemoved(rule, reason, this.origin));
     this.unlearn(rule);
+  }
+
+  /** Removes rules, each once, those of a table one after the other. */
+  removeAll(rules: readonly Rule[], reason: FlowRemovedReason): void {
+    for (let from = 0; from < rules.length; ) {
+      const { tableId } = rules[from];
+      let end = from + 1;
+      while (end < rules.length && rules[end].tableId === tableId) end++;
+      this.removeFrom(this.bridge.tables[tableId], rules.slice(from, end), reason);
+      from = end;
+    }
+  }
+
+  private removeFrom(table: FlowTable, rules: readonly Rule[], reason: FlowRemovedReason): void {
+    const { bridge } = this;
+    const isAll = rules.length === table.size && table.hiddenCount === 0;
+    if (!isAll || rules.length <= MOST_RULES) {
+      // One may have learned another.
+      for (const rule of rules) if (!rule.isRemoved) this.remove(rule, reason);
+      return;
+    }
+    const restore = table.clear(rules);
+    for (const rule of rules) bridge.ruleOut(rule);
+    this.onRevert(() => {
+      restore();
+      for (const rule of rules) bridge.ruleIn(rule);
+    });
+    this.onCommit(() => {
+      for (const rule of rules) bridge.tellRemoved(rule, reason, this.origin);
+    });
+    for (const rule of rules) this.unlearn(rule);
   }
 
   /** A rule is gone or has other actions: flows that it was the last to learn go too, if it said so (delete_learned). */

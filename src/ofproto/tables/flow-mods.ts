@@ -59,9 +59,7 @@ export function beginFlowMod(change: Change, mod: FlowMod): OfError | null {
     }
     case 'delete':
     case 'deleteStrict':
-      for (const rule of chosen(bridge, mod, mod.command === 'deleteStrict', true)) {
-        if (!rule.isRemoved) change.remove(rule, 'delete');
-      }
+      change.removeAll(chosen(bridge, mod, mod.command === 'deleteStrict', true), 'delete');
       return null;
   }
 }
@@ -161,6 +159,7 @@ export function chosen(
       ? bridge.tables
       : bridge.tables.slice(choice.tableId, choice.tableId + 1);
   const rules: Rule[] = [];
+  const anyCookie = choice.cookieMask === 0n;
   for (const table of tables) {
     if (table.size === 0) continue;
     let candidates: readonly Rule[];
@@ -170,7 +169,7 @@ export function chosen(
     } else candidates = table.within(choice.match);
     for (const rule of candidates) {
       if (rule.isHidden) continue;
-      if (((rule.cookie ^ choice.cookie) & choice.cookieMask) !== 0n) continue;
+      if (!anyCookie && ((rule.cookie ^ choice.cookie) & choice.cookieMask) !== 0n) continue;
       if (byOutput) {
         if (choice.outPort !== null && !outputsTo(rule.actions, choice.outPort)) continue;
         if (choice.outGroup !== null && !usesGroup(rule.actions, choice.outGroup)) continue;

@@ -128,4 +128,20 @@ export class FlowTable {
     this.eviction?.remove(rule);
     return true;
   }
+
+  /**
+   * Removes all flows at once, which are `rules`, none of them hidden. Returns what puts them back, provided that everything done
+   * to the table afterwards has been undone.
+   */
+  clear(rules: readonly Rule[]): () => void {
+    const { classifier } = this;
+    this.classifier = new TupleSpaceClassifier<Rule>(this.settings.prefixes ?? undefined);
+    this.eviction = null;
+    for (const rule of rules) rule.isRemoved = true;
+    return () => {
+      this.classifier = classifier;
+      this.eviction = null;
+      for (const rule of rules) rule.isRemoved = false;
+    };
+  }
 }
