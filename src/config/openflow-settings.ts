@@ -46,13 +46,15 @@ function controller(row: Row<'Controller'>): ControllerSettings {
   return {
     uuid: row.uuid,
     target: row.target,
-    maxBackoffMs: Math.max(row.max_backoff ?? DEFAULT_BACKOFF_MS, MIN_BACKOFF_MS),
-    probeMs: Math.max(row.inactivity_probe ?? DEFAULT_PROBE_MS, 0),
+    maxBackoffMs: Math.max(wholeSeconds(row.max_backoff ?? DEFAULT_BACKOFF_MS), MIN_BACKOFF_MS),
+    probeMs: Math.max(wholeSeconds(row.inactivity_probe ?? DEFAULT_PROBE_MS), 0),
     rateLimit: Math.max(row.controller_rate_limit ?? 0, 0),
     burstLimit: Math.max(row.controller_burst_limit ?? 0, 0),
     enableAsync: row.enable_async_messages ?? true,
   };
 }
+
+const wholeSeconds = (ms: number): number => Math.trunc(ms / 1000) * 1000;
 
 /** A Controller row that is not connected to. */
 export const NO_CONTROLLER: ControllerStatus = { isConnected: false, role: null, status: {} };

@@ -64,8 +64,9 @@ export const legacyAsync: Codec<AsyncConfig> = {
   },
   encode(w, value) {
     for (const kind of KINDS.slice(0, 3)) {
-      w.u32(value.primary[kind] ?? 0);
-      w.u32(value.secondary[kind] ?? 0);
+      const known = kind === 'packetIn' ? PACKET_IN_BEFORE_14 : ~0;
+      w.u32(((value.primary[kind] ?? 0) & known) >>> 0);
+      w.u32(((value.secondary[kind] ?? 0) & known) >>> 0);
     }
   },
 };

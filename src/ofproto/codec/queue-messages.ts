@@ -109,9 +109,9 @@ function writeRates(w: Writer, rates: Rates): void {
   }
 }
 
-type Queue = Omit<QueueDescription, 'port'>;
+type Queue = Omit<QueueDescription, 'port'> & { readonly port: OfPort | null };
 
-/** A queue in the reply of 1.0 to 1.3; since 1.2 it repeats the port. `port` is only written. */
+/** A queue in the reply of 1.0 to 1.3. Since 1.2 it names its port; before, `port` is that of the reply. */
 const configuredQueue = (port: OfPort | null): Codec<Queue> => ({
   decode(r) {
     const at = r.version < OF12 ? 4 : 8;
@@ -120,8 +120,9 @@ const configuredQueue = (port: OfPort | null): Codec<Queue> => ({
       at + 4,
       (inner) => {
         const queue = inner.u32();
-        inner.skip(at === 4 ? 4 : 12);
-        return { queue, ...readRates(inner) };
+        const own = at === 4 ? null : portOrAny(BAD_PORT).decode(inner);
+        inner.skip(at === 4 ? 4 : 8);
+        return { port: own ?? port, queue, ...readRates(inner) };
       },
       { at },
     );
@@ -129,7 +130,7 @@ const configuredQueue = (port: OfPort | null): Codec<Queue> => ({
   encode(w, value) {
     const start = w.length;
     w.u32(value.queue);
-    if (w.version >= OF12) portOrAny().encode(w, port);
+    if (w.version >= OF12) portOrAny().encode(w, value.port);
     const at = w.length;
     w.zeros(w.version < OF12 ? 4 : 8);
     writeRates(w, value);

@@ -269,7 +269,9 @@ const HANDLERS: Handlers = {
       return 'OFPQOFC_BAD_PORT';
     }
     const queues = ports.flatMap((each) =>
-      of.queuesOf(each).map(({ id }) => ({ queue: id, minRate: null, maxRate: null })),
+      of
+        .queuesOf(each)
+        .map(({ id }) => ({ port: each.ofPort, queue: id, minRate: null, maxRate: null })),
     );
     connection.reply({ kind: 'queueConfigReply', port, queues }, xid);
     return null;
@@ -299,11 +301,24 @@ function carryOut(message: Message, request: Request): void {
   const handler = HANDLERS[message.kind] as
     | ((message: Message, request: Request) => OfErrorName | null)
     | undefined;
+  if (ACTS.has(message.kind)) connection.rconn.act();
   const error = handler === undefined ? unknown(message.kind) : handler(message, request);
   if (error === null) return;
   of.log.info(`${connection.rconn.name}: sending ${error} error reply to ${message.kind} message`);
   connection.error(error, bytes);
 }
+
+/** What a controller does that is in charge. */
+const ACTS: ReadonlySet<MessageKind> = new Set([
+  'flowMod',
+  'groupMod',
+  'meterMod',
+  'portMod',
+  'tableMod',
+  'packetOut',
+  'bundleAdd',
+  'resume',
+]);
 
 /** Messages that only switches send. */
 const unknown = (kind: MessageKind): OfErrorName =>

@@ -126,9 +126,15 @@ export class OpenflowListener {
     );
   }
 
-  /** Stops listening; connections already taken are their owner's. */
+  /** Ends the connections that came in here. */
+  drop(): void {
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  /** Stops listening, and ends the connections that came in here. */
   close(): void {
     this.isClosed = true;
+    this.drop();
     this.retry?.cancel();
     this.server?.close();
     this.bound?.remove();

@@ -192,6 +192,8 @@ export class OpenflowBridge {
       this.sayOf('removed primary', target);
     }
     for (const [target, { listener }] of this.passive) {
+      // Whoever is connected here comes again and speaks what may be spoken now.
+      if (versionsChanged) listener.drop();
       if (wanted.has(target)) continue;
       this.passive.delete(target);
       listener.close();
@@ -208,7 +210,8 @@ export class OpenflowBridge {
   }
 
   private setActive(settings: ControllerSettings): void {
-    const { target, maxBackoffMs, probeMs, rateLimit, burstLimit, enableAsync } = settings;
+    const { target, maxBackoffMs, rateLimit, burstLimit, enableAsync } = settings;
+    const probeMs = probeOf(settings);
     let active = this.active.get(target);
     if (active === undefined) {
       const { runDir, tls } = this.deps;
@@ -238,7 +241,7 @@ export class OpenflowBridge {
     }
     const listener = this.listen(target, MAX_TOOLS, (socket, from) => {
       const now = this.passive.get(target)?.settings ?? settings;
-      this.accept(socket, from, now.probeMs, now);
+      this.accept(socket, from, probeOf(now), now);
     });
     this.passive.set(target, { settings, listener });
     this.sayOf('added service', target);
@@ -300,6 +303,7 @@ export class OpenflowBridge {
         }
         this.changedWishes();
       },
+      acting: () => this.failOpen.check(),
       failed: () => this.statusChanged(),
       seen: (bytes) => {
         for (const snooper of this.snoopers) snooper.send(bytes);
@@ -530,5 +534,11 @@ export class OpenflowBridge {
     return this.deps.deviceErrors(port);
   }
 }
+
+/** Peers are not asked more often than this, as by the original. */
+const MIN_PROBE_MS = 5000;
+
+const probeOf = ({ probeMs }: ControllerSettings): number =>
+  probeMs === 0 ? 0 : Math.max(probeMs, MIN_PROBE_MS);
 
 const NO_GENERATION = 0xffff_ffff_ffff_ffffn;

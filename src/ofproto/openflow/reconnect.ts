@@ -24,6 +24,8 @@ export interface ReconnectEvents {
   drained(): void;
   /** After `connected`, or for an accepted connection that ends before. */
   disconnected(): void;
+  /** The peer has begun to act: see isActing. */
+  acting(): void;
   /** An attempt has failed in another way than the one before. */
   failed(): void;
   /** A copy of each message in either direction, when `isWatched`. */
@@ -52,6 +54,8 @@ export interface ActiveOptions extends ReconnectOptions {
 }
 
 const MIN_BACKOFF_MS = 1000;
+/** Who says anything at all after this time is taken for one that acts. */
+const TRUSTED_AFTER_MS = 30_000;
 const TYPE_ECHO_REQUEST = 2;
 const PROTOCOL_FAMILY = 'Protocol not available';
 
@@ -70,6 +74,9 @@ export class OpenflowReconnect {
   private backoffDeadlineMs = 0;
   private activityMs = 0;
   private stateMs: number;
+  private hasActed = false;
+  /** When the peer last acted; at first, when this was made. */
+  actedMs: number;
   private nextXid = 1;
   state: ReconnectState = 'VOID';
   lastError: string | null = null;
@@ -92,6 +99,7 @@ export class OpenflowReconnect {
     this.vconnLog = options.logs.module('vconn');
     this.tlsLog = rateLimited(options.logs.module('stream_ssl'), options.clock);
     this.stateMs = options.clock.now();
+    this.actedMs = this.stateMs;
   }
 
   /** Connects to a target; start() begins. */
@@ -126,6 +134,10 @@ export class OpenflowReconnect {
   get isConnected(): boolean {
     return this.state === 'ACTIVE' || this.state === 'IDLE';
   }
+  /** Connected, and the peer has changed something since, or has stayed for long. */
+  get isActing(): boolean {
+    return this.isConnected && this.hasActed;
+  }
   get isCongested(): boolean {
     return this.session?.isCongested ?? false;
   }
@@ -150,6 +162,14 @@ export class OpenflowReconnect {
     if (!this.isConnected || this.session === null) return;
     if (this.isWatched) this.events.seen(bytes);
     this.session.send(bytes);
+  }
+
+  /** The peer has changed something. */
+  act(): void {
+    this.actedMs = this.options.clock.now();
+    if (this.hasActed) return;
+    this.hasActed = true;
+    this.events.acting();
   }
 
   pause(): void {
@@ -298,6 +318,7 @@ export class OpenflowReconnect {
     const now = this.options.clock.now();
     this.enter('ACTIVE');
     this.connectedMs = now;
+    this.hasActed = false;
     this.activityMs = now;
     this.backoffDeadlineMs = now + this.backoffMs;
     this.watch();
@@ -305,7 +326,9 @@ export class OpenflowReconnect {
   }
 
   private received(bytes: Uint8Array): void {
-    this.activityMs = this.options.clock.now();
+    const now = this.options.clock.now();
+    this.activityMs = now;
+    if (this.hasActed || now - (this.connectedMs ?? now) >= TRUSTED_AFTER_MS) this.act();
     if (this.state === 'IDLE') {
       this.enter('ACTIVE');
       this.watch();

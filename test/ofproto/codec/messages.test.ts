@@ -116,22 +116,16 @@ describe('messages that ovs-ofctl never asked for are as it knows them', () => {
   });
 
   test('queues', () => {
-    const one = { queue: 7, minRate: 200, maxRate: null };
-    const two = { queue: 8, minRate: null, maxRate: 500 };
-    const config = { kind: 'queueConfigReply', port: ofPort(1), queues: [one, two] } as const;
+    const port = ofPort(1);
+    const one = { port, queue: 7, minRate: 200, maxRate: null };
+    const two = { port, queue: 8, minRate: null, maxRate: 500 };
+    const config = { kind: 'queueConfigReply', port, queues: [one, two] } as const;
     for (const version of [OF10, OF11, OF12, OF13] as const) {
       expect(print(config, version).split('\n').slice(1).join('\n')).toBe(
         'queue 7: min_rate:20.0%\nqueue 8: max_rate:50.0%',
       );
     }
-    const port = ofPort(1);
-    const described = {
-      kind: 'queueDescReply',
-      entries: [
-        { ...one, port },
-        { ...two, port },
-      ],
-    } as const;
+    const described = { kind: 'queueDescReply', entries: [one, two] } as const;
     expect(print(described, OF14)).toContain('queue 7: min_rate:20.0%\nqueue 8: max_rate:50.0%');
     const stats = { port, queue: 7, txBytes: 1n, txPackets: null, txErrors: 3n };
     expect(
