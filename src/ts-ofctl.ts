@@ -29,5 +29,5 @@ process.exitCode = await runOfctl(process.argv.slice(2), {
   alarm: (seconds) => {
     setTimeout(() => process.kill(process.pid, 'SIGALRM'), seconds * 1000).unref();
   },
-  readFile: (file) => readFileSync(file === '-' ? STDIN : file, 'utf8'),
+  readFile: (file) => readFileSync(file === '-' ? STDIN : file),
 });

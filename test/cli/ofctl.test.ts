@@ -232,6 +232,38 @@ describe.skipIf(!hasOriginal)('ts-ofctl', () => {
     });
   });
 
+  it.each([
+    'parse-flow table=3,cookie=0x5,tcp,actions=learn(table=1),2',
+    'parse-flow nw_src=1.1.1.1,actions=1',
+    'parse-flow skb_priority=1,actions=1',
+    'parse-flow reset_counts,actions=1',
+    'parse-flow reg3[0..15]=5,actions=mod_vlan_vid:4',
+    '-OOpenFlow13 parse-flow in_port=1,actions=strip_vlan',
+    '-OOpenFlow14 parse-flow ip,nw_src=1.0.0.1/255.0.0.255,actions=push_vlan:0x8100,set_field:4099->vlan_vid',
+    '-F nxm parse-flow reg0=1,actions=goto_table:3',
+    '-F nothing parse-flow actions=1',
+    '-F OXM parse-flow actions=1',
+    '-OOpenFlow15 parse-group group_id=1,type=all,bucket=weight:1,output:1',
+    'parse-group group_id=1,type=all,bucket=output:1',
+    'parse-flows flows',
+    'parse-flows wrong',
+    'ofp-print 0102000c0000000301020304',
+    'ofp-print 01',
+    'ofp-parse missing',
+    '--read-only add-flow br0 actions=1',
+    '-t soon show br0',
+    'show ssl:127.0.0.1:1',
+    'show foo:1',
+  ])('needs no switch to say: %s', (line) => {
+    const args = line.split(' ');
+    const told = ({ status, out, err }: Outcome) => ({
+      status,
+      out,
+      err: err.replace(/^\d{4}-\S+?Z\|/gm, '').replace(/^\d+\|ofp_(actions|match).*\n/gm, ''),
+    });
+    expect(told(ours(...args))).toEqual(told(original(...args)));
+  });
+
   it('lists the commands when asked', () => {
     expect(ours('--help').out).toContain('\n  dump-flows SWITCH [FLOW]\n');
   });

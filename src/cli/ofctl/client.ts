@@ -6,21 +6,25 @@ import { OF_VERSIONS, OF13, OF14, type OfVersion } from '../../ofproto/codec/ver
 import { OVS_VERSION, PROJECT_NAME, PROJECT_VERSION } from '../../util/version.ts';
 import { UsageError } from '../getopt.ts';
 import type { CommandTable, Shell } from './command.ts';
+import { ctCommands } from './ct-flush.ts';
 import { diffCommands } from './diff-commands.ts';
 import { Refused } from './dump.ts';
+import { echoCommands } from './echo-commands.ts';
 import { flowCommands } from './flow-commands.ts';
 import { groupCommands } from './group-commands.ts';
 import { meterCommands } from './meter-commands.ts';
 import { monitorCommands } from './monitor-commands.ts';
 import { NO_NAMES, namesOf } from './names.ts';
 import { fail, OfctlError } from './ofctl-error.ts';
-import { type OfctlOptions, parseOfctlOptions } from './options.ts';
+import { type OfctlOptions, parseOfctlOptions, type TlsFiles } from './options.ts';
 import { packetCommands } from './packet-commands.ts';
+import { parseCommands } from './parse-commands.ts';
 import { queryCommands } from './query-commands.ts';
-import { Session } from './session.ts';
+import { type Credentials, Session } from './session.ts';
 import { switchCommands } from './switch-commands.ts';
 import { tableCommands } from './table-commands.ts';
-import { resolveTarget } from './target.ts';
+import { resolveTarget, type Target } from './target.ts';
+import { tlvCommands } from './tlv-commands.ts';
 
 const NAME = 'ts-ofctl';
 
@@ -34,7 +38,15 @@ const COMMANDS: CommandTable = {
   ...groupCommands,
   ...meterCommands,
   ...monitorCommands,
+  ...tlvCommands,
+  ...ctCommands,
+  ...echoCommands,
+  ...parseCommands,
 };
+
+/** Commands that change nothing, which alone --read-only lets through. */
+const READS =
+  /^(show|dump-|diff-|queue-|get-|monitor$|snoop$|probe$|ping$|benchmark$|parse-|ofp-|meter-)/;
 
 export interface World {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -43,8 +55,8 @@ export interface World {
   readonly complain: (text: string) => void;
   /** Ends the program by SIGALRM then, whatever it does. */
   readonly alarm: (seconds: number) => void;
-  /** The text of a file, `-` for standard input. Throws what the file system throws. */
-  readonly readFile: (file: string) => string;
+  /** The bytes of a file, `-` for standard input. Throws what the file system throws. */
+  readonly readFile: (file: string) => Uint8Array;
 }
 
 const helpText = (): string => {
@@ -58,19 +70,42 @@ const helpText = (): string => {
   );
 };
 
-function linesOf(world: World, file: string): readonly string[] {
+/** `failure` is what the original calls it. */
+function bytesOf(world: World, file: string, failure = 'open'): Uint8Array {
   try {
-    return world.readFile(file).split('\n');
+    return world.readFile(file);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : '';
     const text = code === 'ENOENT' ? 'No such file or directory' : String(code);
-    return fail(`${file}: open failed (${text})`);
+    return fail(`${file}: ${failure} (${text})`);
   }
 }
 
 /** Whether a text speaks of a table by a name: only then is it asked for what tables are called, which takes a while. */
 const namesTables = (text: string): boolean =>
   /(?:table[=:]|resubmit\([^,)]*,)\s*"?[A-Za-z_]/.test(text);
+
+/** What TLS needs of the files of -p, -c and -C. */
+function credentialsOf(
+  world: World,
+  { key, certificate, authority }: TlsFiles,
+  shell: Pick<Shell, 'log'>,
+  target: string,
+): Credentials {
+  const missing = [
+    ...(key === undefined ? ['Private key'] : []),
+    ...(certificate === undefined ? ['Certificate'] : []),
+    ...(authority === undefined ? ['CA certificate'] : []),
+  ];
+  for (const what of missing) {
+    shell.log('stream_ssl', 'ERR', `${what} must be configured to use SSL`);
+  }
+  if (key === undefined || certificate === undefined || authority === undefined) {
+    return fail(`connecting to ${target} (Protocol not available)`);
+  }
+  const pem = (file: string): string => new TextDecoder().decode(bytesOf(world, file));
+  return { key: pem(key), cert: pem(certificate), ca: pem(authority) };
+}
 
 function shellOf(world: World, options: OfctlOptions, sessions: Session[]): Shell {
   const kept = async (opening: Promise<Session>): Promise<Session> => {
@@ -79,31 +114,39 @@ function shellOf(world: World, options: OfctlOptions, sessions: Session[]): Shel
     return session;
   };
   let logged = 0;
+  const log: Shell['log'] = (module, level, text) => {
+    const number = String(++logged).padStart(5, '0');
+    world.complain(`${new Date().toISOString()}|${number}|${module}|${level}|${text}\n`);
+  };
+  const connect = (target: Target, versions: readonly OfVersion[]): Promise<Session> => {
+    const credentials = target.isSecure
+      ? credentialsOf(world, options.tls, { log }, target.name)
+      : null;
+    return kept(Session.open(target, versions, credentials));
+  };
   return {
     options,
     print: world.print,
     complain: world.complain,
-    log: (module, level, text) => {
-      const number = String(++logged).padStart(5, '0');
-      world.complain(`${new Date().toISOString()}|${number}|${module}|${level}|${text}\n`);
-    },
+    log,
     open: (name, version = options.bundle ? OF14 : undefined) => {
       const usual = version === undefined || options.versionsGiven;
       const asked = usual ? options.versions : [version];
       // Bundles came with 1.3: what is older cannot have been meant.
       const isOld = version === OF14 && asked.every((one) => one < OF13);
       const versions: readonly OfVersion[] = isOld ? [OF14] : asked;
-      return kept(Session.open(resolveTarget(name, options.runDir, 'mgmt'), versions));
+      return connect(resolveTarget(name, options.runDir, 'mgmt'), versions);
     },
     snoop: (name) => {
       const versions = options.versionsGiven ? options.versions : OF_VERSIONS;
-      return kept(Session.open(resolveTarget(name, options.runDir, 'snoop'), versions));
+      return connect(resolveTarget(name, options.runDir, 'snoop'), versions);
     },
     namesToAccept: async (session, texts = []) =>
       options.names === false ? NO_NAMES : await namesOf(session, texts.some(namesTables)),
     namesToShow: async (session) =>
       (options.names ?? world.isTerminal) ? await namesOf(session, true) : NO_NAMES,
-    readLines: (file) => linesOf(world, file),
+    readLines: (file) => new TextDecoder().decode(bytesOf(world, file, 'open failed')).split('\n'),
+    readBytes: (file) => bytesOf(world, file),
   };
 }
 
@@ -128,6 +171,9 @@ async function execute(
   const { least, most, run } = COMMANDS[name];
   if (args.length < least) fail(`'${name}' command requires at least ${least} arguments`);
   if (args.length > most) fail(`'${name}' command takes at most ${most} arguments`);
+  if (options.readOnly && !READS.test(name)) {
+    fail(`'${name}' command does not work in read only mode`);
+  }
   return (await run(shellOf(world, options, sessions), args)) ?? 0;
 }
 

@@ -20,6 +20,8 @@ export interface Shell {
   readonly namesToShow: (session: Session) => Promise<PortNames>;
   /** Lines of a file, `-` for standard input. Throws OfctlError. */
   readonly readLines: (file: string) => readonly string[];
+  /** The same as it is. */
+  readonly readBytes: (file: string) => Uint8Array;
 }
 
 export interface Command {

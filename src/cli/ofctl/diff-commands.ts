@@ -1,4 +1,4 @@
-/** Flows compared with flows: replace-flows and diff-flows, whose sources are files and switches; and parse-flow, which needs no switch. */
+/** Flows compared with flows: replace-flows and diff-flows, whose sources are files and switches. */
 import { existsSync } from 'node:fs';
 import { hashMask, MATCH_ALL, sameMatch } from '../../flowtable/match.ts';
 import { OF10 } from '../../ofproto/codec/versions.ts';
@@ -13,9 +13,8 @@ import { formatActions } from '../../ofproto/text/actions-text.ts';
 import type { Command, CommandTable, Shell } from './command.ts';
 import { learnTunnelOptions } from './dump.ts';
 import { applyFlows, flowOf, flowsOf, meaningful, normalized, prepare } from './flow-commands.ts';
-import { flowModText, flowVersionText } from './flow-text.ts';
+import { flowVersionText } from './flow-text.ts';
 import { NO_NAMES, type PortNames } from './names.ts';
-import { fail } from './ofctl-error.ts';
 import type { Session } from './session.ts';
 
 type Flow = Pick<
@@ -83,7 +82,9 @@ function flowsOfFile(
 ): FlowSet {
   const set = new FlowSet();
   const scene = session ?? { context: { version: shell.options.versions.at(-1) ?? OF10 } };
-  for (const { text, number } of meaningful(shell.readLines(file))) {
+  for (const { text, number } of meaningful(
+    new TextDecoder().decode(shell.readBytes(file)).split('\n'),
+  )) {
     const where = `${file === '-' ? '<stdin>' : file}:${number}: `;
     const mod = normalized(shell, flowOf(text, 'add', scene, names, where));
     set.add({ ...mod, cookie: mod.newCookie ?? 0n });
@@ -175,21 +176,7 @@ const diffFlows: Command = {
   },
 };
 
-const parseFlowCommand: Command = {
-  least: 1,
-  most: 1,
-  usage: 'FLOW',
-  async run(shell, [text]) {
-    const version = shell.options.versions.at(-1) ?? fail('no OpenFlow version');
-    const mod = flowOf(text, 'add', { context: { version } }, NO_NAMES);
-    const suffix = version === OF10 ? '' : ` (OF1.${version - 1})`;
-    shell.print(`OFPT_FLOW_MOD${suffix} (xid=0x1): ${flowModText(mod, {})}\n`);
-    return undefined;
-  },
-};
-
 export const diffCommands: CommandTable = {
   'replace-flows': replaceFlows,
   'diff-flows': diffFlows,
-  'parse-flow': parseFlowCommand,
 };

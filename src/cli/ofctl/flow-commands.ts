@@ -1,9 +1,10 @@
 /** Flows: dump-flows, dump-aggregate, add-flow, add-flows, mod-flows, del-flows. */
+import type { Action } from '../../flowtable/action.ts';
 import { sameMatch } from '../../flowtable/match.ts';
 import { MatchFields, namedField } from '../../ofproto/codec/match-fields.ts';
 import { decodeMessage, encodeMessage, type Message } from '../../ofproto/codec/messages.ts';
 import type { WireContext } from '../../ofproto/codec/reader.ts';
-import { OF10 } from '../../ofproto/codec/versions.ts';
+import { OF10, type OfVersion } from '../../ofproto/codec/versions.ts';
 import {
   type FlowFilter,
   type FlowMod,
@@ -134,12 +135,27 @@ function fits10(mod: FlowMod): boolean {
   }
 }
 
+/** 1.0 has no goto_table, which resubmit stands for, and adds by modifying: the cookie of what is added is 0 unless it says otherwise. */
+export function spoken(mod: FlowMod, version: OfVersion): FlowMod {
+  if (version !== OF10) return mod;
+  const modifies = mod.command === 'modify' || mod.command === 'modifyStrict';
+  const actions = mod.actions.map(
+    (action): Action =>
+      action.kind === 'gotoTable'
+        ? { kind: 'resubmit', port: null, table: action.table, withCt: false }
+        : action,
+  );
+  const adds = modifies && mod.cookieMask === 0n && mod.newCookie === null;
+  return { ...mod, actions, newCookie: adds ? 0n : mod.newCookie };
+}
+
 /** The message of a modification in the session's version, and what its encoding has to know. */
 export function flowMessage(
   session: Session,
-  mod: FlowMod,
+  wanted: FlowMod,
   formats = ANY_FORMAT,
 ): { readonly message: Message; readonly settings: Partial<WireContext> } {
+  const mod = spoken(wanted, session.version);
   const settings = flowContext(mod);
   const isNxm = (formats & formatsOf(OF10) & ~NXM) === 0;
   const nicira = session.version === OF10 && (isNxm || !fits10(mod));

@@ -42,7 +42,9 @@ function selectionText(selection: SelectionMethod | null): string {
     const all = (1n << BigInt(field.bits)) - 1n;
     return mask === all ? field.name : `${field.name}=${formatValue(field, mask, null)}`;
   });
-  const list = fields.length === 0 ? '' : `,fields(${fields.join(',')})`;
+  const isSingle = fields.length === 1 && !fields[0].includes('=');
+  const text = isSingle ? `,fields=${fields[0]}` : `,fields(${fields.join(',')})`;
+  const list = fields.length === 0 ? '' : text;
   return `,selection_method=${selection.method}${param}${list}`;
 }
 

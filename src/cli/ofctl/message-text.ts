@@ -77,6 +77,18 @@ const BUNDLE_TYPES = {
   discardReply: 'DISCARD_REPLY',
 } as const;
 
+const TLV_COMMANDS = { add: 'ADD', delete: 'DEL' } as const;
+
+/** Lines of a table, which `%#x` writes: 0 without its prefix. */
+function tlvMapsText(maps: MessageOf<'tlvTableReply'>['maps']): string {
+  const rows = maps.map(({ optionClass, optionType, optionLength, index }) => {
+    const type = hexadecimal(optionType).padStart(5);
+    const length = String(optionLength).padStart(7);
+    return ` ${hexadecimal(optionClass).padStart(6)} ${type} ${length}  tun_metadata${index}\n`;
+  });
+  return `  class  type  length  match field\n ------  ----  ------  --------------\n${rows.join('')}`;
+}
+
 const CAPABILITIES = [
   ['flowStats', 'FLOW_STATS'],
   ['tableStats', 'TABLE_STATS'],
@@ -151,8 +163,8 @@ const BODIES: Bodies = {
     return `\n version bitmap: ${versions.map((v) => `0x0${v}`).join(', ')}\n`;
   },
   error: (m, scene) => ` ${m.error ?? 'unknown error'}\n${quoted(m.data, scene)}`,
-  echoRequest: (m) => ` ${m.data.length} bytes of payload\n`,
-  echoReply: (m) => ` ${m.data.length} bytes of payload\n`,
+  echoRequest: (m) => ` ${m.data.length} bytes of payload\n${hexdump(m.data)}`,
+  echoReply: (m) => ` ${m.data.length} bytes of payload\n${hexdump(m.data)}`,
   featuresReply: features,
   getConfigReply: (m) => ` frags=${FRAGMENTS[m.fragments]} miss_send_len=${m.missSendLength}\n`,
   setConfig: (m) => ` frags=${FRAGMENTS[m.fragments]} miss_send_len=${m.missSendLength}\n`,
@@ -214,6 +226,15 @@ const BODIES: Bodies = {
   queueDescReply: (m, { names }) => queueDescText(m.entries, names),
   ipfixBridgeRequest: () => '\n',
   ipfixFlowRequest: () => '\n',
+  tlvTableMod: (m) =>
+    m.command === 'clear'
+      ? '\n CLEAR\n'
+      : `\n ${TLV_COMMANDS[m.command]} mapping table:\n${tlvMapsText(m.maps)}`,
+  tlvTableReply: (m) => {
+    const used = m.maps.reduce((bytes, { optionLength }) => bytes + optionLength, 0);
+    const head = `\n max option space=${m.maxOptionSpace} max fields=${m.maxFields}\n`;
+    return `${head} allocated option space=${used}\n\n mapping table:\n${tlvMapsText(m.maps)}`;
+  },
   ctFlushZone: (m) => ` zone_id=${m.zone}\n`,
   tableStatsReply: (m, { version }) => tableStatsText(m.entries, version),
   packetIn: packetInText,
@@ -238,12 +259,16 @@ const title = (name: string, version: number, xid: number): string =>
 const bodyText = (message: Message, scene: Scene): string | undefined =>
   (BODIES[message.kind] as ((m: Message, scene: Scene) => string) | undefined)?.(message, scene);
 
+/** A header of a multipart request that says nothing more; Nicira's are the longest. */
+const EMPTY_BYTES = 24;
+
 /** A whole message with its header, as lines of text. */
 export function messageText(bytes: Uint8Array, options: MessageTextOptions): string {
   const version = Math.min(Math.max(bytes[0], 1), 6) as OfVersion;
   const decoded = decodeMessage(bytes, { ...options.context, version });
   const head = title(messageName(bytes), version, decoded.xid);
-  if (!decoded.ok) return `${head}\n***decode error: ${decoded.error}***\n${hexdump(bytes)}`;
+  if (!decoded.ok) return `${head} ***decode error: ${decoded.error}***\n${hexdump(bytes)}`;
   const body = bodyText(decoded.message, { ...options, version });
-  return `${head}${body ?? `\n${hexdump(bytes)}`}`;
+  const isEmpty = bytes.length <= EMPTY_BYTES && Object.keys(decoded.message).length === 1;
+  return `${head}${body ?? (isEmpty ? '\n' : `\n${hexdump(bytes)}`)}`;
 }

@@ -23,6 +23,13 @@ export interface SortKey {
   readonly descending: boolean;
 }
 
+/** Files of -p, -c and -C. */
+export interface TlsFiles {
+  readonly key: string | undefined;
+  readonly certificate: string | undefined;
+  readonly authority: string | undefined;
+}
+
 export interface OfctlOptions {
   readonly help: boolean;
   readonly version: boolean;
@@ -39,6 +46,9 @@ export interface OfctlOptions {
   readonly readd: boolean;
   readonly mayCreate: boolean;
   readonly timestamp: boolean;
+  /** Nothing may be changed. */
+  readonly readOnly: boolean;
+  readonly tls: TlsFiles;
   readonly packetInFormat: string | null;
   readonly timeoutSeconds: number;
   readonly sort: readonly SortKey[];
@@ -64,6 +74,11 @@ const SPECS: readonly OptionSpec[] = [
   { name: 'rsort', takes: 'optional' },
   { name: 'color', takes: 'optional' },
   { name: 'verbose', short: 'v', takes: 'optional' },
+  { name: 'read-only', takes: 'nothing' },
+  { name: 'unixctl', takes: 'required' },
+  { name: 'private-key', short: 'p', takes: 'required' },
+  { name: 'certificate', short: 'c', takes: 'required' },
+  { name: 'ca-cert', short: 'C', takes: 'required' },
   { name: 'help', short: 'h', takes: 'nothing' },
   { name: 'version', short: 'V', takes: 'nothing' },
 ];
@@ -105,9 +120,13 @@ export function parseOfctlOptions(
     const one = options.findLast(({ name }) => name === yes || name === no);
     return one === undefined ? null : one.name === yes;
   };
+  const color = given.get('color') ?? '';
+  if (!['', 'always', 'never', 'auto'].includes(color)) {
+    fail(`incorrect value \`${color}' for --color`);
+  }
   const protocols = given.get('protocols');
   const timeout = given.get('timeout') ?? '0';
-  if (!/^\d+$/.test(timeout)) fail(`value ${timeout} on -t or --timeout is not a number`);
+  if (!/^\d+$/.test(timeout)) fail(`value ${timeout} on -t or --timeout is invalid`);
   const sort = options
     .filter(({ name }) => name === 'sort' || name === 'rsort')
     .map(({ name, value }) => ({
@@ -132,6 +151,12 @@ export function parseOfctlOptions(
     readd: given.has('readd'),
     mayCreate: given.has('may-create'),
     timestamp: given.has('timestamp'),
+    readOnly: given.has('read-only'),
+    tls: {
+      key: given.get('private-key'),
+      certificate: given.get('certificate'),
+      authority: given.get('ca-cert'),
+    },
     packetInFormat: given.get('packet-in-format') ?? null,
     timeoutSeconds: Number(timeout),
     sort,

@@ -1,11 +1,10 @@
-/** Questions that need no syntax: dump-desc, dump-group-features, queue-get-config, IPFIX statistics, probe; and ct-flush-zone. */
+/** Questions that need no syntax: dump-desc, dump-group-features, queue-get-config, IPFIX statistics, probe. */
 
 import type { Message } from '../../ofproto/codec/messages.ts';
 import { OF10, OF14 } from '../../ofproto/codec/versions.ts';
 import type { Command, CommandTable } from './command.ts';
-import { dump, modify } from './dump.ts';
+import { dump } from './dump.ts';
 import { describePorts, namedPort } from './names.ts';
-import { fail } from './ofctl-error.ts';
 
 const ask = (request: Message): Command => ({
   least: 1,
@@ -55,19 +54,6 @@ const probe: Command = {
   },
 };
 
-const ctFlushZone: Command = {
-  least: 2,
-  most: 2,
-  usage: 'SWITCH ZONE',
-  async run(shell, [target, text]) {
-    const zone = Number(text);
-    if (!/^(0x[0-9a-f]+|\d+)$/i.test(text) || zone > 0xffff) fail(`invalid zone_id "${text}"`);
-    const session = await shell.open(target);
-    await modify(shell, session, [() => session.send({ kind: 'ctFlushZone', zone })]);
-    return undefined;
-  },
-};
-
 export const queryCommands: CommandTable = {
   'dump-desc': ask({ kind: 'descRequest' }),
   'dump-group-features': ask({ kind: 'groupFeaturesRequest' }),
@@ -75,5 +61,4 @@ export const queryCommands: CommandTable = {
   'dump-ipfix-flow': ask({ kind: 'ipfixFlowRequest' }),
   'queue-get-config': queueGetConfig,
   probe,
-  'ct-flush-zone': ctFlushZone,
 };

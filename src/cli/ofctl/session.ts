@@ -5,6 +5,7 @@
  * list cannot grow.
  */
 import { connect, type Socket } from 'node:net';
+import { connect as connectSecurely, type SecureContextOptions } from 'node:tls';
 import { versionBitmap } from '../../ofproto/codec/connection-messages.ts';
 import { MessageSplitter } from '../../ofproto/codec/framing.ts';
 import {
@@ -23,6 +24,9 @@ export interface Received {
   readonly bytes: Uint8Array;
   readonly decoded: DecodedMessage;
 }
+
+/** Of a connection by TLS: the key, the certificate and the authority's certificate, as PEM. */
+export type Credentials = Pick<SecureContextOptions, 'key' | 'cert' | 'ca'>;
 
 type Settings = Pick<WireContext, 'flowModTableId' | 'tunMetadata'>;
 
@@ -47,17 +51,29 @@ export class Session {
   private ended = false;
   private xid = 0;
 
-  private constructor(target: Target, version: OfVersion) {
+  private constructor(target: Target, version: OfVersion, credentials: Credentials | null) {
     this.target = target;
     this.context = { version };
-    this.socket = connect(target.connect);
+    // The peer is known by the authority that signed its certificate, not by its name.
+    this.socket =
+      credentials === null
+        ? connect(target.connect)
+        : connectSecurely({
+            ...target.connect,
+            ...credentials,
+            checkServerIdentity: () => undefined,
+          });
     this.socket.on('data', (chunk) => this.take(chunk));
     this.socket.on('close', () => this.end());
   }
 
-  /** Connects and agrees on one of `versions`. Throws OfctlError. */
-  static async open(target: Target, versions: readonly OfVersion[]): Promise<Session> {
-    const session = new Session(target, highest(versions));
+  /** Connects, by TLS when there are credentials, and agrees on one of `versions`. Throws OfctlError. */
+  static async open(
+    target: Target,
+    versions: readonly OfVersion[],
+    credentials: Credentials | null = null,
+  ): Promise<Session> {
+    const session = new Session(target, highest(versions), credentials);
     await session.connected();
     session.send({ kind: 'hello', bitmap: versionBitmap(versions) });
     const hello = await session.next();
@@ -80,7 +96,7 @@ export class Session {
 
   private connected(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.socket.once('connect', resolve);
+      this.socket.once(this.target.isSecure ? 'secureConnect' : 'connect', resolve);
       this.socket.on('error', (error: NodeJS.ErrnoException) => {
         const text = ERRNO_TEXTS[error.code ?? ''] ?? error.message;
         try {

@@ -60,7 +60,8 @@ class Parts {
     if (got === null) return;
     const { f, value, mask } = got;
     const exact = this.match.isExact(f);
-    const masked = `0x${value.toString(16)}/0x${mask.toString(16)}`;
+    const hex = (n: bigint): string => `0x${n.toString(16).padStart(f.bytes === 1 ? 2 : 1, '0')}`;
+    const masked = `${hex(value)}/${hex(mask)}`;
     const text =
       f.format === 'decimal' && !exact
         ? masked

@@ -60,7 +60,7 @@ export const tsOfctl: Client = async (side, args) => {
       err += text;
     },
     alarm: () => undefined,
-    readFile: (file) => readFileSync(join(side.directory, file), 'utf8'),
+    readFile: (file) => readFileSync(join(side.directory, file)),
   });
   return { status, out, err: err.replaceAll(/^ts-ofctl/gm, 'ovs-ofctl') };
 };
