@@ -1,5 +1,5 @@
 /**
- * Carrying a bundle out: each message begins in order, and either all become final or what was begun is taken back, from the last to the
+ * Carrying a bundle out: each message begins in order, as part of one change, which becomes final or is taken back from the last step to the
  * first. Nothing else happens in between, so that a bundle is atomic and ordered whatever its flags say.
  *
  * The message that failed is told by its own error, the bundle by OFPBFC_MSG_FAILED (OpenFlow 1.4.1, 7.3.9.4).
@@ -11,7 +11,7 @@ import { beginPacketOut } from '../packet-out.ts';
 import { Change } from '../tables/change.ts';
 import { beginFlowMod } from '../tables/flow-mods.ts';
 import { beginGroupMod } from '../tables/groups.ts';
-import { BUNDLE_ATOMIC, type BundledMessage } from './bundles.ts';
+import { BUNDLE_ATOMIC, type BundledMessage, type TakenBundle } from './bundles.ts';
 import type { Request } from './handlers.ts';
 
 const BUNDLABLE = ['flowMod', 'groupMod', 'portMod', 'packetOut'] as const;
@@ -19,54 +19,43 @@ const BUNDLABLE = ['flowMod', 'groupMod', 'portMod', 'packetOut'] as const;
 export const isBundlable = (message: Message): boolean =>
   (BUNDLABLE as readonly string[]).includes(message.kind);
 
-interface Begun {
-  commit(): void;
-  revert(): void;
-}
-
 export function commitBundle(
-  messages: readonly BundledMessage[],
+  { messages, heads }: TakenBundle,
   flags: number,
   request: Request,
 ): OfErrorName | null {
-  const begun: Begun[] = [];
-  for (const bundled of messages) {
-    const step = begin(bundled, flags, request);
-    if ('error' in step) {
-      for (const one of begun.reverse()) one.revert();
-      request.connection.error(step.error as OfErrorName, bundled.bytes);
-      return 'OFPBFC_MSG_FAILED';
-    }
-    begun.push(step);
+  const change = new Change(request.of.bridge, null);
+  for (let i = 0; i < messages.length; i++) {
+    const error = begin(change, messages[i], flags, request);
+    if (error === null) continue;
+    change.revert();
+    request.connection.error(error.error as OfErrorName, heads.at(i));
+    return 'OFPBFC_MSG_FAILED';
   }
-  for (const one of begun) one.commit();
+  change.commit();
   return null;
 }
 
 function begin(
+  change: Change,
   { message, xid }: BundledMessage,
   flags: number,
   { of, connection }: Request,
-): Begun | OfError {
+): OfError | null {
   const { bridge } = of;
-  const { version } = connection;
+  change.origin = { connection, xid };
   switch (message.kind) {
-    case 'flowMod':
+    case 'flowMod': {
+      const error = beginFlowMod(change, message.flowMod);
+      if (error !== null) return error;
+      change.onCommit(() => connection.flowMods.count(message.flowMod.command));
+      return null;
+    }
     case 'groupMod': {
-      const change = new Change(bridge, { connection, xid });
-      const error =
-        message.kind === 'flowMod'
-          ? beginFlowMod(change, message.flowMod)
-          : beginGroupMod(change, message.groupMod);
-      if (error !== null) {
-        change.revert();
-        return error;
-      }
-      change.onCommit(() => {
-        if (message.kind === 'groupMod') of.forwardRequest(connection, message, xid);
-        else connection.flowMods.count(message.flowMod.command);
-      });
-      return change;
+      const error = beginGroupMod(change, message.groupMod);
+      if (error !== null) return error;
+      change.onCommit(() => of.forwardRequest(connection, message, xid));
+      return null;
     }
     case 'portMod': {
       // A change of a device cannot be taken back without anybody seeing it.
@@ -74,12 +63,14 @@ function begin(
       const port = bridge.port(message.port);
       if (port === null) return { error: 'OFPPMFC_BAD_PORT' };
       if (port.hwAddr !== message.hwAddr) return { error: 'OFPPMFC_BAD_HW_ADDR' };
-      return { commit: () => void of.portMod(connection, message), revert: () => {} };
+      change.onCommit(() => of.portMod(connection, message));
+      return null;
     }
     case 'packetOut': {
-      const begun = beginPacketOut(of.switch, bridge, message.packetOut, version);
+      const begun = beginPacketOut(of.switch, bridge, message.packetOut, connection.version);
       if ('error' in begun) return begun;
-      return { commit: () => begun.send(), revert: () => {} };
+      change.onCommit(() => begun.send());
+      return null;
     }
     default:
       return { error: 'OFPBFC_MSG_UNSUP' };

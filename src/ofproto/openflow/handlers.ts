@@ -218,7 +218,7 @@ const HANDLERS: Handlers = {
       case 'commitRequest': {
         const bundle = bundles.take(bundleId, flags);
         if (typeof bundle === 'string') return bundle;
-        const error = commitBundle(bundle.messages, flags, request);
+        const error = commitBundle(bundle, flags, request);
         request.of.flushMonitors();
         return done(error, 'commitReply');
       }
@@ -241,11 +241,7 @@ const HANDLERS: Handlers = {
     if (message.kind === 'flowMod' && message.flowMod.tableId === TABLE_INTERNAL) {
       return 'OFPBRC_EPERM';
     }
-    return connection.bundles.add(bundleId, flags, {
-      message,
-      bytes: bundled.slice(0, 64),
-      xid,
-    });
+    return connection.bundles.add(bundleId, flags, message, xid, bundled);
   },
 
   tlvTableMod: changing((message, { of }) => tlvTableMod(of.bridge, message)),

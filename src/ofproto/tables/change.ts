@@ -15,7 +15,8 @@ const MOST_RULES = 16;
 
 export class Change {
   readonly bridge: Bridge;
-  readonly origin: Origin;
+  /** Of what is done next: messages of a bundle are one change. */
+  origin: Origin;
   private readonly undo: (() => void)[] = [];
   /** Rules that came or went; null when there are many, or when something else changed, too. */
   private rules: RuleChange[] | null = [];
@@ -68,13 +69,14 @@ export class Change {
     if (old !== null && old.actions !== rule.actions) this.unlearn(old);
     const sameActions = old !== null && old.actions === rule.actions;
     if (event === 'modified' && sameActions && old.cookie === rule.cookie) return;
+    const { origin } = this;
     this.onCommit(() =>
       bridge.listener.flowChanged({
         event,
         rule,
         reason: null,
         oldActions: old === null || sameActions ? null : old.actions,
-        origin: this.origin,
+        origin,
       }),
     );
   }
@@ -88,7 +90,8 @@ export class Change {
       table.insert(rule);
       bridge.ruleIn(rule);
     });
-    this.onCommit(() => bridge.tellRemoved(rule, reason, this.origin));
+    const { origin } = this;
+    this.onCommit(() => bridge.tellRemoved(rule, reason, origin));
     this.unlearn(rule);
   }
 
@@ -117,8 +120,9 @@ export class Change {
       restore();
       for (const rule of rules) bridge.ruleIn(rule);
     });
+    const { origin } = this;
     this.onCommit(() => {
-      for (const rule of rules) bridge.tellRemoved(rule, reason, this.origin);
+      for (const rule of rules) bridge.tellRemoved(rule, reason, origin);
     });
     for (const rule of rules) this.unlearn(rule);
   }
