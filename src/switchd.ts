@@ -32,6 +32,7 @@ import { OF10 } from './ofproto/codec/versions.ts';
 import { MAC_EVENTS } from './ofproto/mac-learning.ts';
 import { OpenflowBridge } from './ofproto/openflow/openflow-bridge.ts';
 import { Switch } from './ofproto/switch.ts';
+import type { Underlay } from './ofproto/underlay.ts';
 import { OvsdbClient } from './ovsdb/client.ts';
 import type { TlsFiles } from './ovsdb/jsonrpc.ts';
 import { DatabaseFileError } from './ovsdb/server/database-file.ts';
@@ -114,6 +115,7 @@ export async function startSwitch(
     gate: Fabric['gate'],
     byName: boolean,
     specOf: TunnelPortsDeps['specOf'],
+    underlay?: Underlay,
   ): Fabric => {
     const portNumbers = new PortAllocator(byName);
     const over = new Switch({
@@ -123,6 +125,7 @@ export async function startSwitch(
       random32,
       yieldTurn,
       count: (event) => coverage.counter(event).add(),
+      ...(underlay === undefined ? {} : { underlay }),
     });
     const fabric: Fabric = {
       datapath,
@@ -160,7 +163,14 @@ export async function startSwitch(
   });
   const inMemory = once(() => {
     const datapath = new InlineDatapath(clock);
-    return makeFabric(datapath, datapath, true, () => DUMMY_TUNNEL);
+    const underlay: Underlay = {
+      route: (to, mark) => router.lookup(to, mark),
+      addressesOf: (device) => dummies.get(device)?.addresses ?? [],
+      neighbor: (bridge, address) => neighbors.macOf(bridge, address),
+      learnNeighbor: (bridge, address, mac) => neighbors.learn(bridge, address, mac),
+      sourcePorts,
+    };
+    return makeFabric(datapath, datapath, true, () => DUMMY_TUNNEL, underlay);
   });
   for (const name of [...DROP_REASONS, ...DATAPATH_EVENTS]) {
     coverage.counterFrom(name, () => datapaths.reduce((sum, dp) => sum + dp.counter(name), 0));
@@ -177,6 +187,8 @@ export async function startSwitch(
     runDir: options.paths.runDir,
   });
   const routes = new MachineRoutes(links, dummies);
+  const router = new Router(routes);
+  const neighbors = new Neighbors(clock);
   const isDummy = options.dummy !== 'none';
   const abilities: Abilities = {
     interfaceTypes: [...INTERFACE_TYPES, ...(isDummy ? DUMMY_INTERFACE_TYPES : [])],
@@ -290,8 +302,8 @@ export async function startSwitch(
     ...revalidatorCommands(switches),
     ...tunnelCommands({
       switches,
-      router: new Router(routes),
-      neighbors: new Neighbors(clock),
+      router,
+      neighbors,
       sourcePorts,
       sourcePortsChanged: refreshTunnels,
     }),

@@ -146,8 +146,8 @@ export class SharedTunnelPorts {
     const portNo = portNumbers.allocate(name);
     try {
       const used = await this.add(portNo, name, spec);
-      const { type, dstPort } = config;
-      this.deps.switch.tunnelPorts.set(portNo, { name, type, dstPort, users: 0 });
+      const { type, dstPort, gbp } = config;
+      this.deps.switch.tunnelPorts.set(portNo, { name, type, dstPort, gbp, users: 0 });
       return { portNo, used };
     } catch (failure) {
       portNumbers.release(portNo);

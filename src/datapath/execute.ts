@@ -27,6 +27,7 @@ import {
   pushVlan,
 } from '../packet/push-pop.ts';
 import { remarkDscp, rewritesBytes, setWord } from '../packet/rewrite.ts';
+import { completeChecksum } from '../packet/segment.ts';
 import type { Region } from '../sys/region.ts';
 import { clearTunnel } from '../tunnels/tunnel-words.ts';
 import type { Batch } from './batch.ts';
@@ -36,6 +37,7 @@ import { DROP_REASONS } from './drop-reason.ts';
 import type { Egress } from './egress.ts';
 import type { Meters } from './meter.ts';
 import { METER_DROP, METER_PASS, METER_REMARK } from './meter.ts';
+import { NativeTunnels } from './native-tunnels.ts';
 import { wirePackets } from './policer.ts';
 import { HashKind, Op } from './program.ts';
 import type { Shared } from './shared.ts';
@@ -85,6 +87,9 @@ export class Executor {
   private readonly savedColumns = new Int32Array(MAX_CLONE_DEPTH * SAVED_COLUMNS);
   private readonly savedKeys = new Uint32Array(MAX_CLONE_DEPTH * DP_WORDS);
   private recirculated = 0;
+  private readonly tunnels: NativeTunnels;
+  /** The key of a packet while what is in it is taken out. */
+  private readonly packetKey = new Uint32Array(DP_WORDS);
   private readonly meters: Meters;
   private readonly metadata = new Uint32Array(DP_WORDS);
   /** State of the generator behind SAMPLE (xorshift), never 0. */
@@ -107,6 +112,7 @@ export class Executor {
     this.sink = sink;
     this.recirculate = recirculate;
     this.meters = meters;
+    this.tunnels = new NativeTunnels(region, shared.counters);
     this.random = seed | 0 || 0x2545f491;
   }
 
@@ -211,6 +217,12 @@ export class Executor {
         case Op.SET_TUNNEL:
           setTunnel(batch, p, program, at + 1, at + words);
           break;
+        case Op.TNL_PUSH:
+          if (!this.pushTunnel(batch, p, program, at)) return;
+          break;
+        case Op.TNL_POP:
+          this.popTunnel(batch, p, program, at, depth, clones > 0 || at + words < end);
+          break;
         case Op.METER:
           if (!this.meter(batch, p, program[at + 1])) return;
           break;
@@ -286,6 +298,47 @@ export class Executor {
     }
     this.readAgain(batch, p);
     return true;
+  }
+
+  /** False when frame p cannot be sent as a packet of the tunnel. */
+  private pushTunnel(batch: Batch, p: number, program: Int32Array, at: number): boolean {
+    if (!this.egress.own(batch, p, program[at + 5]) || !completeChecksum(this.region, batch, p)) {
+      this.shared.counters[NO_MEMORY]++;
+      return false;
+    }
+    if (!this.tunnels.push(batch, p, program, at)) return false;
+    clearTunnel(batch.keys, p * DP_WORDS);
+    this.readAgain(batch, p);
+    return true;
+  }
+
+  /** What is in packet p goes through the cache as a frame of its own; p stays what it is if it is used `afterwards`. */
+  private popTunnel(
+    batch: Batch,
+    p: number,
+    program: Int32Array,
+    at: number,
+    depth: number,
+    afterwards: boolean,
+  ): void {
+    const base = p * DP_WORDS;
+    for (let i = 0; i < DP_WORDS; i++) this.packetKey[i] = batch.keys[base + i];
+    const inner = this.tunnels.pop(batch, p, program, at);
+    if (inner > 0) {
+      const length = batch.length[p];
+      const inPort = batch.inPort[p];
+      batch.start[p] += inner;
+      batch.room[p] += inner;
+      batch.length[p] = this.tunnels.innerBytes;
+      batch.inPort[p] = program[at + 1];
+      this.recirculated++;
+      this.recirculate(batch, p, 0, depth, afterwards);
+      batch.start[p] -= inner;
+      batch.room[p] -= inner;
+      batch.length[p] = length;
+      batch.inPort[p] = inPort;
+    }
+    for (let i = 0; i < DP_WORDS; i++) batch.keys[base + i] = this.packetKey[i];
   }
 
   /** False when the meter drops frame p. */

@@ -28,6 +28,7 @@ import {
   IP_PROTO_ICMPV6,
 } from '../packet/protocol.ts';
 import { CookieKind, HashKind, Op, PacketInFlag } from './program.ts';
+import { tunnelPushText } from './tunnel-push-text.ts';
 
 export interface ProgramTextOptions {
   /** Name of a datapath port, for `--names`; numbers are written without it. */
@@ -120,6 +121,12 @@ function steps(
         parts.push(`set(${tunnelText(tunnel)})`);
         break;
       }
+      case Op.TNL_PUSH:
+        parts.push(tunnelPushText(program, at, options.portName));
+        break;
+      case Op.TNL_POP:
+        parts.push(`tnl_pop(${options.portName?.(a) ?? a})`);
+        break;
       case Op.METER:
         parts.push(`meter(${a >>> 0})`);
         break;

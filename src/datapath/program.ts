@@ -51,6 +51,13 @@ export const Op = {
   COPY_TTL_IN: 19,
   /** [word, value, ...]: the whole tunnel that an OUTPUT to a tunnel port encapsulates for; words not named are 0 */
   SET_TUNNEL: 20,
+  /**
+   * [tunnel's port, port to leave by, Encapsulation, first << 16 | last UDP source port, bytes, ...outer header as big-endian words]: the
+   * frame is a packet with this outer header from here on (tunnels/outer-header.ts). The key is read anew.
+   */
+  TNL_PUSH: 21,
+  /** [tunnel's port, Encapsulation, 1 for VXLAN with group policy]: what is in the packet is looked up as a frame from that port */
+  TNL_POP: 22,
 } as const;
 
 /**
@@ -187,6 +194,30 @@ export class ProgramBuilder {
     this.end(place);
   }
 
+  tnlPush(
+    tunnelPort: number,
+    outPort: number,
+    type: number,
+    sourcePorts: number,
+    header: Uint8Array,
+  ): void {
+    const place = this.n;
+    this.put(Op.TNL_PUSH, tunnelPort, outPort, type, 3);
+    const count = (header.length + 3) >>> 2;
+    this.room(count + 2);
+    this.words[this.n++] = sourcePorts;
+    this.words[this.n++] = header.length;
+    for (let i = 0; i < count; i++) {
+      let word = 0;
+      for (let k = 4 * i; k < 4 * i + 4; k++) word = (word << 8) | (header[k] ?? 0);
+      this.words[this.n++] = word;
+    }
+    this.end(place);
+  }
+  tnlPop(tunnelPort: number, type: number, gbp: boolean): void {
+    this.put(Op.TNL_POP, tunnelPort, type, gbp ? 1 : 0, 3);
+  }
+
   /**
    * Nested programs: what is written between begin...() and end(place) belongs to the action. They run on a copy, so
    * nothing they rewrite is seen behind them.
@@ -220,6 +251,12 @@ export class ProgramBuilder {
   unwrapClone(place: number): void {
     this.words.copyWithin(place, place + 1, this.n);
     this.n--;
+  }
+  /** A copy that comes last is no copy: a CLONE at the end becomes part of the program. */
+  unwrapLastClone(): void {
+    let last = -1;
+    for (let at = 0; at < this.n; at += this.words[at] >>> 8) last = at;
+    if (last >= 0 && (this.words[last] & 255) === Op.CLONE) this.unwrapClone(last);
   }
   /** Words from `from` on are taken back: an action that turned out to be empty. */
   truncate(from: number): void {

@@ -6,9 +6,11 @@
  * in the datapath reflects it.
  */
 import type { Datapath } from '../datapath/datapath.ts';
+import { MATCH_ALL } from '../flowtable/match.ts';
+import { OFPP_TABLE } from '../flowtable/of-port.ts';
 import { IN_PORT } from '../packet/key.ts';
+import { neighborRequest } from '../tunnels/neighbor-request.ts';
 import type { TunnelConfig } from '../tunnels/tunnel-config.ts';
-import type { TunnelType } from '../tunnels/tunnel-types.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Logger, LogSource } from '../util/logger.ts';
 import { rateLimited } from '../util/rate-limit.ts';
@@ -17,12 +19,15 @@ import type { BridgePort } from './bridge-port.ts';
 import { FlowCache } from './flow-cache.ts';
 import { FlowLog } from './flow-log.ts';
 import { meterHostOf } from './meter-host.ts';
+import { NO_BUFFER } from './model.ts';
 import { packetInOf } from './packet-in.ts';
+import { packetOut } from './packet-out.ts';
 import { type FrozenState, RecircTable } from './recirc-table.ts';
 import { DEFAULT_REVALIDATOR, Revalidator, type RevalidatorSettings } from './revalidate.ts';
 import { formatPacketFlow } from './text/trace-text.ts';
 import { traceReport } from './trace-report.ts';
-import { TunnelPorts } from './tunnel-ports.ts';
+import { type TunnelDatapathPort, TunnelPorts } from './tunnel-ports.ts';
+import type { BridgedUnderlay, Underlay } from './underlay.ts';
 import { UpcallHandler } from './upcall.ts';
 import type { XlateSource } from './xlate/context.ts';
 
@@ -36,6 +41,8 @@ export interface SwitchDeps {
   readonly random32: () => number;
   /** Resolves in a later turn of the event loop. */
   readonly yieldTurn: () => Promise<void>;
+  /** Given, the switch builds tunnels' packets itself, unless setNativeTunnels(false). */
+  readonly underlay?: Underlay;
 }
 
 export interface SwitchSettings extends RevalidatorSettings {
@@ -45,16 +52,6 @@ export interface SwitchSettings extends RevalidatorSettings {
 
 /** vlan-limit: one tag is told apart unless the database says more (ovs-vswitchd.conf.db(5)). */
 export const DEFAULT_SWITCH: SwitchSettings = { ...DEFAULT_REVALIDATOR, vlanLimit: 1 };
-
-/** A datapath port that tunnels share. */
-export interface TunnelDatapathPort {
-  readonly name: string;
-  readonly type: TunnelType;
-  /** UDP port; 0 without one. */
-  readonly dstPort: number;
-  /** Tunnels that use it. */
-  users: number;
-}
 
 const MAX_VLANS = 2;
 const AGING_PERIOD_MS = 1000;
@@ -76,7 +73,8 @@ export class Switch implements XlateSource {
   private patches = new Map<string, BridgePort>();
   private tunnels = new TunnelPorts();
   private isIndexStale = false;
-  nativeTunnels = true;
+  private readonly bridgedUnderlay: BridgedUnderlay | null;
+  underlay: BridgedUnderlay | null;
   /** The datapath ports that tunnels share, by number. */
   readonly tunnelPorts = new Map<number, TunnelDatapathPort>();
 
@@ -101,6 +99,9 @@ export class Switch implements XlateSource {
         }
       },
     };
+    const { underlay } = deps;
+    this.bridgedUnderlay = underlay === undefined ? null : this.bridged(underlay);
+    this.underlay = this.bridgedUnderlay;
     this.cache = new FlowCache(deps.datapath, deps.random32, this.recirc);
     const name = (): string => {
       const type = this.bridges().at(0)?.datapathType ?? 'netdev';
@@ -182,8 +183,28 @@ export class Switch implements XlateSource {
 
   /** Off, tunnels of a dummy datapath leave by their shared port instead of being built here. */
   setNativeTunnels(on: boolean): void {
-    this.nativeTunnels = on;
+    this.underlay = on ? this.bridgedUnderlay : null;
     this.configurationChanged();
+  }
+
+  private bridged(underlay: Underlay): BridgedUnderlay {
+    return {
+      route: (to, mark) => underlay.route(to, mark),
+      addressesOf: (device) => underlay.addressesOf(device),
+      neighbor: (bridge, address) => underlay.neighbor(bridge, address),
+      learnNeighbor: (bridge, address, mac) => underlay.learnNeighbor(bridge, address, mac),
+      sourcePorts: underlay.sourcePorts,
+      tunnelPorts: this.tunnelPorts,
+      portOf: (device) => this.bridgeMap.get(device)?.portNamed(device) ?? null,
+      ask: (port, source, target) => {
+        const { hwAddr } = port;
+        const mac = [Number(hwAddr >> 16n), Number(hwAddr & 0xffffn)] as const;
+        const data = neighborRequest(mac, source, target);
+        const actions = [{ kind: 'output', port: OFPP_TABLE, maxBytes: 0 } as const];
+        const out = { bufferId: NO_BUFFER, inPort: port.ofPort, actions, data, match: MATCH_ALL };
+        packetOut(this, port.bridge, out);
+      },
+    };
   }
 
   freeze(state: FrozenState): number {

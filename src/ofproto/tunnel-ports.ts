@@ -8,7 +8,20 @@
  */
 import * as K from '../packet/key.ts';
 import type { Address, TunnelConfig } from '../tunnels/tunnel-config.ts';
+import type { TunnelType } from '../tunnels/tunnel-types.ts';
 import type { BridgePort } from './bridge-port.ts';
+
+/** A datapath port that tunnels share. */
+export interface TunnelDatapathPort {
+  readonly name: string;
+  readonly type: TunnelType;
+  /** UDP port; 0 without one. */
+  readonly dstPort: number;
+  /** VXLAN with group policy. */
+  readonly gbp: boolean;
+  /** Tunnels that use it. */
+  users: number;
+}
 
 /** How the two addresses and the key of a port are matched: the order is the order of search. */
 const WAYS = 12;

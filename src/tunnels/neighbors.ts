@@ -1,6 +1,6 @@
 /**
- * Neighbours on bridges, as `tnl/neigh/*` (and `tnl/arp/*`) shows and sets them. Packets of tunnels leave by the kernel, which has
- * neighbours of its own: what stands here is what a user put in.
+ * Neighbours on bridges, as `tnl/neigh/*` (and `tnl/arp/*`) shows and sets them: what a user put in, and what was heard of by bridges
+ * that tunnels' packets go through (xlate/native-tunnel.ts). Packets that leave by the kernel go by its own neighbours.
  */
 import type { Clock } from '../util/clock.ts';
 import { type Address, formatAddress } from './tunnel-config.ts';
@@ -33,6 +33,18 @@ export class Neighbors {
     const expiresMs = this.clock.now() + this.agingSeconds * 1000;
     this.entries.set(`${bridge} ${formatAddress(address)}`, { address, mac, bridge, expiresMs });
     return true;
+  }
+
+  /** As set() did it, when somebody said so; true when that is news. Each time counts as a new one for its age. */
+  learn(bridge: string, address: Address, mac: string): boolean {
+    const known = this.macOf(bridge, address);
+    return this.set(bridge, address, mac) && known !== mac;
+  }
+
+  /** aa:bb:cc:dd:ee:ff; null for one that is not known. */
+  macOf(bridge: string, address: Address): string | null {
+    const found = this.entries.get(`${bridge} ${formatAddress(address)}`);
+    return found === undefined || found.expiresMs <= this.clock.now() ? null : found.mac;
   }
 
   /** Seconds, 1 to 3600; false for others. Entries that exist keep their time. */

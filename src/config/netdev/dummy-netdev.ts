@@ -152,6 +152,8 @@ function openPcap(name: string, path: string, clock: Clock): PcapWriter {
 /** All dummy devices that exist, for the netdev-dummy commands, and the source of their addresses. */
 export class DummyNetdevs {
   private readonly devices = new Map<string, DummyNetdev>();
+  /** Of closed devices that had some, by name: a device that is opened anew with other options has them again. */
+  private readonly addresses = new Map<string, DummyNetdev['addresses']>();
   private made = 0n;
   private readonly deps: StreamDeps;
   /** Called when a device changed its state. */
@@ -172,11 +174,14 @@ export class DummyNetdevs {
   async open(want: WantedInterface, typeText: string, gate: FrameGate): Promise<Netdev> {
     const mac = want.mac ?? FIRST_MAC + this.made++;
     const device = new DummyNetdev(want, typeText, mac, gate, this.deps, () => this.changed());
+    device.addresses.push(...(this.addresses.get(want.name) ?? []));
+    this.addresses.delete(want.name);
     this.devices.set(want.name, device);
     await device.openStreams();
     const close = device.close.bind(device);
     device.close = async () => {
       if (this.devices.get(want.name) === device) this.devices.delete(want.name);
+      if (device.addresses.length > 0) this.addresses.set(want.name, [...device.addresses]);
       await close();
     };
     return device;

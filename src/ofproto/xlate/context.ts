@@ -28,6 +28,7 @@ import type { BridgePort } from '../bridge-port.ts';
 import type { Bundle } from '../bundle.ts';
 import type { Mirror } from '../mirrors.ts';
 import type { FrozenSegment, FrozenState, StackEntry } from '../recirc-table.ts';
+import type { BridgedUnderlay } from '../underlay.ts';
 import { commit } from './commit.ts';
 import type { Effect } from './effect.ts';
 import type { Trace } from './trace.ts';
@@ -61,6 +62,8 @@ export interface XlateSource {
   report(bridge: Bridge, line: string, flow: Uint32Array): void;
   /** What a datapath port is called. */
   portName(portNo: number): string | undefined;
+  /** With it, tunnels' packets are built here (native-tunnel.ts); null when they leave by the datapath's tunnel ports. */
+  readonly underlay: BridgedUnderlay | null;
   /** True for a datapath port that tunnels share. */
   isTunnelIn(portNo: number): boolean;
 }
@@ -335,6 +338,7 @@ export class XlateContext {
   /** The finished program: an empty one becomes an explicit, counted drop. */
   finish(): { program: Int32Array; dropReason: DropReason | null } {
     if (this.program.length > 0 && this.error === null) {
+      this.program.unwrapLastClone();
       return { program: this.program.take(), dropReason: null };
     }
     const dropReason = this.error ?? this.dropReason ?? 'drop_action_of_pipeline';

@@ -4,6 +4,7 @@
  * megaflow has counted since, and revalidation and traces apply none.
  */
 import type { Rule } from '../../flowtable/rule.ts';
+import type { Address } from '../../tunnels/tunnel-config.ts';
 import type { Bridge } from '../bridge.ts';
 import type { BridgePort } from '../bridge-port.ts';
 import type { Bundle } from '../bundle.ts';
@@ -11,6 +12,7 @@ import type { Mirror } from '../mirrors.ts';
 import type { FlowMod } from '../model.ts';
 import type { FlowTable } from '../tables/flow-table.ts';
 import type { Group, GroupBucket } from '../tables/group.ts';
+import type { BridgedUnderlay } from '../underlay.ts';
 
 export type Effect =
   /** The source address is behind this bundle. */
@@ -55,6 +57,24 @@ export type Effect =
   | { readonly kind: 'creditMirror'; readonly mirror: Mirror }
   /** Traffic passed a tunnel port, which has no counters of its own in the datapath. */
   | { readonly kind: 'creditTunnel'; readonly port: BridgePort; readonly direction: 'rx' | 'tx' }
+  /** Bytes of the outer header that frames have for the effects that follow; negative where they lose it again. */
+  | { readonly kind: 'lengthen'; readonly bytes: number }
+  /** A neighbour said what its link address is; or its address was used, and is not to be forgotten for now. */
+  | {
+      readonly kind: 'learnNeighbor' | 'useNeighbor';
+      readonly underlay: BridgedUnderlay;
+      readonly bridge: string;
+      readonly address: Address;
+      readonly mac: string;
+    }
+  /** The link address of a neighbour is wanted. */
+  | {
+      readonly kind: 'askNeighbor';
+      readonly underlay: BridgedUnderlay;
+      readonly port: BridgePort;
+      readonly source: Address;
+      readonly target: Address;
+    }
   /** Traffic passed from one patch port to its peer. */
   | { readonly kind: 'creditPatch'; readonly from: BridgePort; readonly to: BridgePort };
 
@@ -67,11 +87,12 @@ const TCP_FIN_OR_RST = 0x005;
 export function applyEffects(
   effects: readonly Effect[],
   packets: number,
-  bytes: number,
+  frameBytes: number,
   usedMs: number,
   tcpFlags = 0,
 ): boolean {
   let changed = false;
+  let bytes = frameBytes;
   for (const effect of effects) {
     switch (effect.kind) {
       case 'learnMac':
@@ -111,6 +132,19 @@ export function applyEffects(
         }
         break;
       }
+      case 'lengthen':
+        bytes += packets * effect.bytes;
+        break;
+      case 'learnNeighbor':
+      case 'useNeighbor': {
+        const { kind, underlay, bridge, address, mac } = effect;
+        if (kind === 'useNeighbor' && underlay.neighbor(bridge, address) !== mac) break;
+        if (underlay.learnNeighbor(bridge, address, mac)) changed = true;
+        break;
+      }
+      case 'askNeighbor':
+        effect.underlay.ask(effect.port, effect.source, effect.target);
+        break;
       case 'creditPatch':
         effect.from.stats.txPackets += packets;
         effect.from.stats.txBytes += bytes;

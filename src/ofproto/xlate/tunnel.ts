@@ -10,6 +10,7 @@ import { type Address, isIpv4, type TunnelConfig } from '../../tunnels/tunnel-co
 import { TunnelFlag } from '../../tunnels/tunnel-words.ts';
 import type { TunnelBridgePort } from '../bridge-port.ts';
 import type { XlateContext } from './context.ts';
+import { outputNative } from './native-tunnel.ts';
 
 const ECN = 0x03;
 const ECN_ECT0 = 0x02;
@@ -53,6 +54,8 @@ export function outputTunnel(ctx: XlateContext, port: TunnelBridgePort, compared
   if (isOwnAddress(ctx)) {
     ctx.trace?.add('warn', 'Not tunneling to our own address');
     ctx.drop('drop_action_of_pipeline');
+  } else if (ctx.source.underlay !== null) {
+    outputNative(ctx, port, ctx.source.underlay, compared);
   } else {
     ctx.effects.push({ kind: 'creditTunnel', port, direction: 'tx' });
     ctx.trace?.add('detail', 'output to kernel tunnel');
