@@ -286,7 +286,7 @@ export function handleMessage(of: OpenflowBridge, connection: Connection, bytes:
       // What a switch is not sent is not looked into.
       const kind = messageKind(bytes, connection.context);
       const error = kind === null || Object.hasOwn(HANDLERS, kind) ? decoded.error : unknown(kind);
-      of.log.info(`${connection.rconn.name}: received message that is no good: ${error}`);
+      of.errorLog.info(`${connection.rconn.name}: received message that is no good: ${error}`);
       connection.error(error, bytes);
     }
   }
@@ -300,7 +300,9 @@ function carryOut(message: Message, request: Request): void {
   if (ACTS.has(message.kind)) connection.rconn.act();
   const error = handler === undefined ? unknown(message.kind) : handler(message, request);
   if (error === null) return;
-  of.log.info(`${connection.rconn.name}: sending ${error} error reply to ${message.kind} message`);
+  of.errorLog.info(
+    `${connection.rconn.name}: sending ${error} error reply to ${message.kind} message`,
+  );
   connection.error(error, bytes);
 }
 

@@ -82,6 +82,7 @@ export interface OpenflowDeps {
   readonly statusChanged: () => void;
 }
 
+const ERRORS_PER_MINUTE = 10;
 const MAX_TOOLS = 256;
 const MAX_SNOOPERS = 8;
 /** Tools are probed, too, so that a dead one does not stay for ever. */
@@ -104,6 +105,8 @@ export class OpenflowBridge {
   readonly switch: Switch;
   /** Module ofproto. */
   readonly log: Logger;
+  /** The same for what peers do wrong, rate limited. */
+  readonly errorLog: Logger;
   /** Says that a flow is too long for any reply. */
   readonly sayLeftOut: () => void;
   private readonly deps: OpenflowDeps;
@@ -127,6 +130,7 @@ export class OpenflowBridge {
     this.bridge = deps.bridge;
     this.switch = deps.switch;
     this.log = deps.logs.module('connmgr');
+    this.errorLog = rateLimited(this.log, deps.clock, ERRORS_PER_MINUTE);
     const flowLog = rateLimited(deps.logs.module('ofp_flow'), deps.clock);
     this.sayLeftOut = () =>
       flowLog.warn(
