@@ -347,8 +347,8 @@ export async function startSwitch(
   };
 }
 
-/** Tunnels of a dummy datapath end in memory. */
-const DUMMY_TUNNEL: PortSpec = { kind: 'dummy', mtu: 65_535 };
+/** Tunnels of a dummy datapath go by packets that the switch builds, and not by ports. */
+const DUMMY_TUNNEL: PortSpec = { kind: 'dummy', mtu: 65_535, takesNothing: true };
 
 /**
  * The database of a daemon to which none was named; null when somebody else serves it. As a process of Open vSwitch would have to,

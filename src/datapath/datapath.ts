@@ -47,7 +47,12 @@ export type PortSpec =
       mtu: number;
     }
   /** In memory: `injectFrame` puts frames in, `onTransmit` sees frames out. */
-  | { kind: 'dummy'; mtu: number };
+  | {
+      kind: 'dummy';
+      mtu: number;
+      /** Of an in-memory datapath: what is sent there is counted as sent to no port. */
+      takesNothing?: true;
+    };
 
 /** Sparse masked words: only words whose mask is not 0 stand in it. Parallel arrays, ascending word index. */
 export interface SparseMatch {

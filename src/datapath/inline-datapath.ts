@@ -78,11 +78,12 @@ export class InlineDatapath implements Datapath {
     const port = new DummyPort(this.region, this.shared, this.memory, portNo, name, spec.mtu);
     port.onTransmit = (frame, offload) => this.taps.get(portNo)?.(frame, offload);
     this.ports.set(portNo, port);
-    this.core.attach(port);
+    if (spec.takesNothing === undefined) this.core.attach(port);
   }
 
   async removePort(portNo: PortNo): Promise<void> {
-    const port = this.core.detach(portNo);
+    this.core.detach(portNo);
+    const port = this.ports.get(portNo);
     this.ports.delete(portNo);
     this.taps.delete(portNo);
     if (port === undefined) return;

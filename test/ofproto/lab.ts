@@ -5,6 +5,7 @@ import { Op } from '../../src/datapath/program.ts';
 import type { OfPort } from '../../src/flowtable/of-port.ts';
 import type { Bridge, BundlePorts } from '../../src/ofproto/bridge.ts';
 import { Switch } from '../../src/ofproto/switch.ts';
+import type { Underlay } from '../../src/ofproto/underlay.ts';
 import { type Translation, translate } from '../../src/ofproto/xlate/translate.ts';
 import { keyOf } from '../../src/packet/extract.ts';
 import { DP_WORDS, FLOW_WORDS } from '../../src/packet/key.ts';
@@ -36,16 +37,22 @@ export class Lab {
   readonly clock = new VirtualClock(1_000_000);
   readonly datapath = new InlineDatapath(this.clock);
   readonly events = new Map<string, number>();
-  readonly switch = new Switch({
-    datapath: this.datapath,
-    clock: this.clock,
-    logs: silentLogs,
-    count: (event) => this.events.set(event, (this.events.get(event) ?? 0) + 1),
-    random32: random32(99),
-    yieldTurn: () => Promise.resolve(),
-  });
+  readonly switch: Switch;
   /** Frames that left, per datapath port: `port: hex`. */
   readonly sent: { port: number; frame: Uint8Array }[] = [];
+
+  /** `underlay`: the switch builds tunnels' packets itself. */
+  constructor(underlay?: Underlay) {
+    this.switch = new Switch({
+      datapath: this.datapath,
+      clock: this.clock,
+      logs: silentLogs,
+      count: (event) => this.events.set(event, (this.events.get(event) ?? 0) + 1),
+      random32: random32(99),
+      yieldTurn: () => Promise.resolve(),
+      ...(underlay === undefined ? {} : { underlay }),
+    });
+  }
 
   bridge(name: string): Bridge {
     return this.switch.addBridge({ name, datapathType: 'dummy' });

@@ -1,5 +1,6 @@
 /** Every decapsulation behind one call, for tests that throw bytes at all of them. */
 import { TUN_ID } from '../../src/packet/key.ts';
+import { decodeErspan } from '../../src/tunnels/erspan.ts';
 import { decodeGeneve } from '../../src/tunnels/geneve.ts';
 import { decodeGre } from '../../src/tunnels/gre.ts';
 import { TUNNEL_STRIDE } from '../../src/tunnels/tunnel-words.ts';
@@ -28,6 +29,11 @@ export const DECODERS: readonly { name: string; start: readonly number[]; decode
     name: 'geneve',
     start: [0x04, 0, 0x65, 0x58],
     decode: (view, length, words, base) => decodeGeneve(view, 0, length, words, base),
+  },
+  {
+    name: 'erspan',
+    start: [0x10, 0, 0x88, 0xbe],
+    decode: (view, length, words, base) => decodeErspan(view, 0, length, words, base),
   },
 ];
 
