@@ -15,7 +15,7 @@ beforeAll(async () => {
   const build = await rolldown({
     input: 'test/cli/fixtures/daemon.ts',
     platform: 'node',
-    external: ['koffi'],
+    external: ['koffi', 'raw-socket'],
   });
   await build.write({ file: bundle, format: 'esm' });
   await build.close();

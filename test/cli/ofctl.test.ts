@@ -33,7 +33,7 @@ const until = async (condition: () => boolean): Promise<void> => {
 const vsctl = (...args: string[]) => run('ovs-vsctl', args, { env: environment() });
 
 async function build(name: string, input: string): Promise<void> {
-  const bundle = await rolldown({ input, platform: 'node', external: ['koffi'] });
+  const bundle = await rolldown({ input, platform: 'node', external: ['koffi', 'raw-socket'] });
   await bundle.write({ file: join(bundles, `${name}.mjs`), format: 'esm', codeSplitting: false });
   await bundle.close();
 }

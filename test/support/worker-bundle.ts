@@ -25,7 +25,7 @@ export async function workerBundle(): Promise<string> {
     const build = await rolldown({
       input: { worker: join(root, 'src/datapath/worker.ts') },
       platform: 'node',
-      external: ['koffi'],
+      external: ['koffi', 'raw-socket'],
     });
     await build.write({ dir, format: 'esm', entryFileNames: '[name].js', codeSplitting: false });
     await build.close();

@@ -166,7 +166,7 @@ ct-flush br0 zone=5
 ct-flush br0 ct_nw_src=10.0.0.1,ct_nw_proto=6
 ct-flush br0 zone=5 ct_nw_src=10.0.0.1,ct_nw_proto=17,ct_tp_src=1
 ct-flush br0 foo=1
-benchmark br0 10 x
+benchmark br0 10
 probe nobr
 `,
   },
