@@ -211,7 +211,7 @@ function bundledClass(): string {
   const out = join(mkdtempSync(join(workerPath, '..', '.tools-')), 'worker-datapath.mjs');
   const source = new URL('../../src/datapath/worker-datapath.ts', import.meta.url).pathname;
   const cli = new URL('../../node_modules/rolldown/bin/cli.mjs', import.meta.url).pathname;
-  const shape = ['--platform', 'node', '--format', 'esm', '--external', 'koffi'];
+  const shape = '--platform node --format esm --external koffi --external raw-socket'.split(' ');
   execFileSync(process.execPath, [cli, source, ...shape, '--file', out], { stdio: 'ignore' });
   return out;
 }

@@ -1,12 +1,13 @@
 /** What single actions become in the datapath, told by traces and dumps: texts as Open vSwitch 3.1 prints them. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { MATCH_ALL } from '../../src/flowtable/match.ts';
+import { MATCH_ALL, MatchBuilder } from '../../src/flowtable/match.ts';
 import type { Bridge } from '../../src/ofproto/bridge.ts';
 import { NO_BUFFER, NO_FLAGS, OfVersion } from '../../src/ofproto/model.ts';
 import { applyFlowMod } from '../../src/ofproto/tables/flow-mods.ts';
 import { applyGroupMod } from '../../src/ofproto/tables/groups.ts';
 import { applyMeterMod } from '../../src/ofproto/tables/meters.ts';
 import { parseActions } from '../../src/ofproto/text/actions-syntax.ts';
+import { ETH_TYPE_PROTO } from '../../src/packet/key.ts';
 import { CommandTable } from '../../src/unixctl/command.ts';
 import { dpctlCommands } from '../../src/unixctl/commands/dpctl.ts';
 import { traceCommands } from '../../src/unixctl/commands/trace.ts';
@@ -31,12 +32,14 @@ beforeEach(async () => {
 });
 afterEach(() => lab.switch.close());
 
-const add = (bridge: Bridge, actions: string, tableId = 0): void => {
+const ofType = (ethType: number) =>
+  new MatchBuilder().set(ETH_TYPE_PROTO, ethType << 16, 0xffff0000).build();
+const add = (bridge: Bridge, actions: string, tableId = 0, match = MATCH_ALL): void => {
   const error = applyFlowMod(bridge, {
     command: 'add',
     tableId,
     priority: 100,
-    match: MATCH_ALL,
+    match,
     actions: parseActions(actions),
     newCookie: 0n,
     cookie: 0n,
@@ -91,7 +94,7 @@ describe('the slow path', () => {
   ]);
 
   test('takes frames whose ARP header is rewritten, each of them', async () => {
-    add(br, 'load:2->NXM_OF_ARP_OP[],2');
+    add(br, 'load:2->NXM_OF_ARP_OP[],2', 0, ofType(0x0806));
     for (let i = 0; i < 3; i++) expect(lab.deliver(1, arp)).toEqual([2]);
     expect(lab.sent[0].frame[21]).toBe(2);
     expect(await run('dpctl/dump-flows')).toMatch(
@@ -107,7 +110,7 @@ describe('the slow path', () => {
     const band = { type: 'drop', rate: 1, burst: 1, precLevel: 0 } as const;
     const meter = { command: 'add', meterId: 0xfffffffd, flags, bands: [band] } as const;
     expect(applyMeterMod(br, meter)).toBeNull();
-    add(br, 'load:2->NXM_OF_ARP_OP[],2');
+    add(br, 'load:2->NXM_OF_ARP_OP[],2', 0, ofType(0x0806));
     const sent = [1, 2, 3, 4].flatMap(() => lab.deliver(1, arp));
     expect(sent.length).toBeLessThan(4);
     expect(await run('dpctl/dump-flows')).toContain(
@@ -116,7 +119,7 @@ describe('the slow path', () => {
   });
 
   test('is not asked about a header that is not there', async () => {
-    add(br, 'set_field:9.9.9.9->arp_spa,2');
+    add(br, 'set_field:9.9.9.9->arp_spa,2', 0, ofType(0x0806));
     expect(await last('in_port=1,arp')).toBe('Datapath actions: 2');
     expect(await last(ARP, 3)).toBe(
       'Datapath actions: set(arp(sip=9.9.9.9)),2' +
@@ -165,7 +168,7 @@ describe('limits', () => {
 });
 
 test('in_port read as 32 bits has reserved ports at the upper end', async () => {
-  add(br, 'push:OXM_OF_IN_PORT[0..31],pop:OXM_OF_IPV4_SRC[0..31],2');
+  add(br, 'push:OXM_OF_IN_PORT[0..31],pop:OXM_OF_IPV4_SRC[0..31],2', 0, ofType(0x0800));
   expect(await last('in_port=LOCAL,ip,nw_proto=6')).toBe(
     'Datapath actions: set(ipv4(src=255.255.255.254)),2',
   );
