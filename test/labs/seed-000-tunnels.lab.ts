@@ -57,7 +57,7 @@ describe.sequential('lab 000, tunnels', () => {
     expect(listed).toMatch(/\nmtu +: \[\]\n/);
     expect(listed).toMatch(/options +: \{remote_ip="192.168.20.2"\}\n/);
     expect(listed).toMatch(
-      /status +: \{tunnel_egress_iface="?eth1"?, tunnel_egress_iface_carrier=up\}\n/,
+      /status +: \{io=sockets, tunnel_egress_iface="?eth1"?, tunnel_egress_iface_carrier=up\}\n/,
     );
     expect(listed).toMatch(/type +: gre/);
     const shown = await one.sh('ovs-vsctl show');
