@@ -25,7 +25,9 @@ const bundle = join(root, 'dist/tools', `${basename(program, '.ts')}.js`);
 must(process.execPath, [
   join(root, 'node_modules/rolldown/bin/cli.mjs'),
   program,
-  ...['--platform', 'node', '--format', 'esm', '--external', 'koffi,benchmark', '--file', bundle],
+  ...['--platform', 'node', '--format', 'esm', '--file', bundle],
+  // An option for each: a list behind commas leaves raw-socket in.
+  ...['koffi', 'benchmark', 'raw-socket'].flatMap((name) => ['--external', name]),
   ...['--log-level', 'warn'],
 ]);
 const child = spawn(process.execPath, [bundle, ...args], { stdio: 'inherit', cwd: root });

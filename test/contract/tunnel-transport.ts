@@ -21,16 +21,9 @@ import {
   TUN_TP,
 } from '../../src/packet/key.ts';
 import { type MappedRegion, mappedRegion } from '../../src/sys/mapped-region.ts';
-import type { Region } from '../../src/sys/region.ts';
 import { TunnelFlag } from '../../src/tunnels/tunnel-words.ts';
 import { hex } from '../packet/bytes.ts';
-
-export type OpenTransport = (
-  portNo: PortNo,
-  spec: TunnelSpec,
-  region: Region,
-  shared: Shared,
-) => Promise<TunnelTransport>;
+import type { OpenTransport } from '../support/tunnel-transports.ts';
 
 const LOOPBACK = 0x7f000001;
 const PATIENCE_MS = 3000;
