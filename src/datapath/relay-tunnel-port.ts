@@ -1,7 +1,7 @@
 /**
  * The portable TunnelTransport, datapath's side: encapsulated packets go to and come from the main thread, whose event loop moves
  * them through Node's sockets (portable-sockets.ts). It cuts nothing and takes no offload, and each packet is copied into an array
- * of its own: a tenth of the kernel transport's rate, for machines that have nothing better.
+ * of its own: a sixth to an eighth of the kernel transport's rate, for machines that have nothing better.
  *
  * A relayed packet is RELAY_BYTES of words, the key's TUN_SRC to TUN_TP and the place of the flow's source port, and then the
  * packet from its encapsulation header on.
