@@ -60,7 +60,9 @@ class Parts {
     if (got === null) return;
     const { f, value, mask } = got;
     const exact = this.match.isExact(f);
-    const hex = (n: bigint): string => `0x${n.toString(16).padStart(f.bytes === 1 ? 2 : 1, '0')}`;
+    // ICMP's type and code lie in the places of ports, and the original prints them as such: without a leading zero.
+    const digits = f.bytes === 1 && f.at >> 5 !== K.TP ? 2 : 1;
+    const hex = (n: bigint): string => `0x${n.toString(16).padStart(digits, '0')}`;
     const masked = `${hex(value)}/${hex(mask)}`;
     const text =
       f.format === 'decimal' && !exact
