@@ -4,40 +4,15 @@ import type { Action } from '../../src/flowtable/action.ts';
 import { MATCH_ALL, type Match, MatchBuilder } from '../../src/flowtable/match.ts';
 import { ofPort } from '../../src/flowtable/of-port.ts';
 import { NO_LISTENER } from '../../src/ofproto/events.ts';
-import {
-  type FlowMod,
-  type FlowRemoved,
-  NO_BUFFER,
-  NO_FLAGS,
-  OfVersion,
-} from '../../src/ofproto/model.ts';
+import { type FlowMod, type FlowRemoved, NO_FLAGS } from '../../src/ofproto/model.ts';
 import { Change } from '../../src/ofproto/tables/change.ts';
 import { applyFlowMod, beginFlowMod } from '../../src/ofproto/tables/flow-mods.ts';
 import { flowStats } from '../../src/ofproto/tables/flow-stats.ts';
 import { IPV4_DST } from '../../src/packet/key.ts';
+import { flow } from './flow-mod.ts';
 import { Lab } from './lab.ts';
 
 const out = (port: number): Action => ({ kind: 'output', port: ofPort(port), maxBytes: 0 });
-
-const flow = (match: Match, actions: readonly Action[], more: Partial<FlowMod> = {}): FlowMod => ({
-  command: 'add',
-  tableId: 0,
-  priority: 100,
-  match,
-  actions,
-  newCookie: more.command === undefined || more.command === 'add' ? 0n : null,
-  cookie: 0n,
-  cookieMask: 0n,
-  idleTimeoutSeconds: 0,
-  hardTimeoutSeconds: 0,
-  importance: 0,
-  bufferId: NO_BUFFER,
-  outPort: null,
-  outGroup: null,
-  flags: NO_FLAGS,
-  version: OfVersion.OF13,
-  ...more,
-});
 
 test('a whole table that is deleted comes back when the change is reverted, and is told flow by flow when it is not', () => {
   const lab = new Lab();

@@ -25,6 +25,7 @@ import { applyMeterMod } from '../../src/ofproto/tables/meters.ts';
 import { applyPortMod, describePort } from '../../src/ofproto/tables/ports.ts';
 import { fieldByName } from '../../src/packet/fields.ts';
 import { ETH_TYPE_PROTO, IPV4_DST, TP } from '../../src/packet/key.ts';
+import { flow } from './flow-mod.ts';
 import { frame, Lab } from './lab.ts';
 
 const A = '02:00:00:00:00:0a';
@@ -50,25 +51,6 @@ const out = (port: number, maxBytes = 0): Action => ({
 });
 const CONTROLLER = out(OFPP_CONTROLLER, 0xffff);
 
-const flow = (match: Match, actions: readonly Action[], more: Partial<FlowMod> = {}): FlowMod => ({
-  command: 'add',
-  tableId: 0,
-  priority: 100,
-  match,
-  actions,
-  newCookie: more.command === undefined || more.command === 'add' ? 0n : null,
-  cookie: 0n,
-  cookieMask: 0n,
-  idleTimeoutSeconds: 0,
-  hardTimeoutSeconds: 0,
-  importance: 0,
-  bufferId: NO_BUFFER,
-  outPort: null,
-  outGroup: null,
-  flags: NO_FLAGS,
-  version: OfVersion.OF13,
-  ...more,
-});
 const group = (groupId: number, type: GroupMod['type'], ...lists: Action[][]): GroupMod => ({
   command: 'add',
   type,
