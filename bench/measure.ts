@@ -21,19 +21,19 @@ export interface Measurement {
 /** Stays off for what follows: small frames and pings do not use it. */
 const OFFLOADS = ['tx', 'rx', 'sg', 'tso', 'gso', 'gro', 'tx-udp-segmentation'];
 
-const offloadsOff = async (machine: Machine): Promise<void> => {
+export const offloadsOff = async (machine: Machine): Promise<void> => {
   for (const host of ['h1', 'h2'])
     for (const name of OFFLOADS)
       await machine.run(`ip netns exec ${host} ethtool -K eth0 ${name} off`);
 };
 
-const tcp = async (machine: Machine, seconds: number): Promise<number> => {
+export const tcp = async (machine: Machine, seconds: number): Promise<number> => {
   const result = await transfer(machine, { from: 'h1', to: 'h2', address: '10.0.0.2', seconds });
   return result.bitsPerSecond / 1e9;
 };
 
 /** Frames that arrive per second, in thousands, while the sender sends as fast as it can. */
-const flood = async (machine: Machine, seconds: number): Promise<number> => {
+export const flood = async (machine: Machine, seconds: number): Promise<number> => {
   // A 60 byte UDP frame from h1 to h2, port 9 of which nobody listens on and nothing answers (ICMP is limited).
   const frame = [
     '0x02, 0x00, 0x00, 0x00, 0x00, 0x02, 0x02, 0x00, 0x00, 0x00, 0x00, 0x01, 0x08, 0x00,',
@@ -62,7 +62,7 @@ const pingReport = async (machine: Machine, options: string): Promise<string> =>
 };
 
 /** Median round trip of single echo requests, microseconds. */
-const roundTrip = async (machine: Machine): Promise<number> => {
+export const roundTrip = async (machine: Machine): Promise<number> => {
   const outcome = await machine.run('ip netns exec h1 ping -n -i 0.01 -c 200 -w 5 10.0.0.2');
   const times = [...outcome.stdout.matchAll(/time=([\d.]+) ms/g)]
     .map((match) => Number(match[1]) * 1000)
@@ -77,7 +77,7 @@ const floodPing = async (machine: Machine): Promise<number> => {
   return average === undefined ? Number.NaN : Number(average) * 1000;
 };
 
-const warm = async (machine: Machine): Promise<void> => {
+export const warm = async (machine: Machine): Promise<void> => {
   await pingsWithin(machine, 'h1', '10.0.0.2', 10_000);
 };
 

@@ -10,6 +10,8 @@ export interface Options {
   readonly only: readonly string[];
   /** Processor list for taskset, such as `0,1`; empty leaves placement to the kernel. */
   readonly pin: string;
+  /** Text in the names of the measurements to make; empty for all. */
+  readonly rows: string;
 }
 
 /** Reads the command line; ends the process with a usage line when it makes no sense. */
@@ -21,6 +23,7 @@ export const readOptions = (contestants: readonly string[]): Options => {
         seconds: { type: 'string', default: '2' },
         only: { type: 'string', default: '' },
         pin: { type: 'string', default: '' },
+        rows: { type: 'string', default: '' },
       },
     });
     const only = values.only === '' ? [] : values.only.split(',');
@@ -31,11 +34,12 @@ export const readOptions = (contestants: readonly string[]): Options => {
       seconds: bounded('seconds', values.seconds, 1, 30),
       only,
       pin: values.pin,
+      rows: values.rows,
     };
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     console.error(
-      `usage: npm run bench:peers -- [--runs 1..21] [--seconds 1..30] [--pin CPUS] [--only ${contestants.join(',')}]`,
+      `usage: npm run bench:... -- [--runs 1..21] [--seconds 1..30] [--pin CPUS] [--rows TEXT] [--only ${contestants.join(',')}]`,
     );
     process.exit(2);
   }
