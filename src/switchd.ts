@@ -186,7 +186,13 @@ export async function startSwitch(
     log: vlog.module('netdev_dummy'),
     runDir: options.paths.runDir,
   });
-  const routes = new MachineRoutes(links, dummies);
+  const routes = new MachineRoutes(links, dummies, () => {
+    // The status columns of tunnels say where their packets go.
+    if (fabrics.some(({ switch: { tunnelPorts } }) => tunnelPorts.size > 0)) {
+      configurator.scheduleForLinks();
+    }
+  });
+  const followingRoutes = routes.follow();
   const router = new Router(routes);
   const neighbors = new Neighbors(clock);
   const isDummy = options.dummy !== 'none';
@@ -330,7 +336,7 @@ export async function startSwitch(
       embedded?.close();
       links.close();
       routes.close();
-      await following;
+      await Promise.all([following, followingRoutes]);
       for (const fabric of fabrics) {
         fabric.switch.close();
         await fabric.datapath.close();

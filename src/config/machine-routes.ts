@@ -22,11 +22,18 @@ function bytesOfAddress(address: Address): Uint8Array {
 export class MachineRoutes implements RouteSource {
   private readonly links: Links;
   private readonly dummies: DummyNetdevs;
-  private readonly kernel = new KernelRoutes();
+  private readonly kernel: KernelRoutes;
 
-  constructor(links: Links, dummies: DummyNetdevs) {
+  /** `changed` is called after each burst of changes of the kernel's routes or addresses, while followed. Throws SystemError. */
+  constructor(links: Links, dummies: DummyNetdevs, changed: () => void) {
     this.links = links;
     this.dummies = dummies;
+    this.kernel = new KernelRoutes(changed);
+  }
+
+  /** Follows changes; resolves when close() has ended that. */
+  follow(): Promise<void> {
+    return this.kernel.follow();
   }
 
   routes(): Route[] {

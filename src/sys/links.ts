@@ -1,13 +1,8 @@
 /**
- * The network devices of our namespace: a table kept true by rtnetlink events (rtnetlink(7), RTM_NEWLINK).
- *
- * Events are read when the event loop says that some wait, all at once, and listeners hear of them once: thousands
- * of devices that come and go in one moment are one change. Events lost by the kernel (ENOBUFS) lead to a new dump.
- * No thread waits for them: one that slept in poll(2) would keep a process that crashed or exited from ending.
+ * The network devices of our namespace: a table kept true by rtnetlink events (rtnetlink(7), RTM_NEWLINK). Events lost by the
+ * kernel lead to a new dump.
  */
-import type { Socket } from 'node:net';
 import type { Logger } from '../util/logger.ts';
-import { streamOf } from './fd-stream.ts';
 import {
   type Attribute,
   attributesOf,
@@ -17,7 +12,7 @@ import {
   NLM_F_DUMP,
   textOf,
 } from './netlink.ts';
-import { SystemError } from './system-error.ts';
+import { NetlinkEvents } from './netlink-events.ts';
 
 const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
@@ -37,7 +32,6 @@ const IFLA_INFO_KIND = 1;
 const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;
 const IFINFO_BYTES = 16;
-const ENOBUFS = 105;
 const EVENT_BUFFER_BYTES = 4 << 20;
 
 /** One network device. */
@@ -79,21 +73,25 @@ export interface LinkStats {
 
 export class Links {
   private readonly requests = new NetlinkSocket();
-  private readonly events: NetlinkSocket;
+  private readonly events: NetlinkEvents;
+  private closed = false;
   private readonly byIndex = new Map<number, Link>();
   private readonly indexOf = new Map<string, number>();
   private readonly listeners = new Set<() => void>();
-  private stream: Socket | undefined;
-  private ended: () => void = () => {};
-  private readonly log: Logger;
-  private closed = false;
   /** How often events were lost and all devices listed anew. */
   resyncs = 0;
 
   /** `eventBytes`: what the kernel may hold for us before it drops events. Throws SystemError. */
   constructor(log: Logger, eventBytes = EVENT_BUFFER_BYTES) {
-    this.log = log;
-    this.events = new NetlinkSocket(RTMGRP_LINK, eventBytes);
+    this.events = new NetlinkEvents(RTMGRP_LINK, eventBytes, {
+      take: (datagram) => this.take(datagram),
+      lost: () => {
+        log.info('rtnetlink events were lost; listing all network devices anew');
+        this.resyncs++;
+        this.dump();
+      },
+      changed: () => this.tell(),
+    });
     this.dump();
   }
 
@@ -118,33 +116,7 @@ export class Links {
 
   /** Follows events; resolves when close() has ended that. It keeps no process alive. */
   follow(): Promise<void> {
-    this.watch();
-    return new Promise((resolve) => {
-      this.ended = resolve;
-    });
-  }
-
-  private watch(): void {
-    const stream = streamOf(this.events.fd, 'rtnetlink');
-    this.stream = stream;
-    stream.on('data', (datagram: Buffer) => {
-      this.take(datagram);
-      this.readEvents();
-      this.tell();
-    });
-    // Only lost events (ENOBUFS) end the stream, not the socket behind it: watch again, then list.
-    stream.on('error', () => {});
-    stream.on('close', () => {
-      if (this.closed) {
-        this.events.close();
-        this.requests.close();
-        this.ended();
-        return;
-      }
-      this.watch();
-      this.readEvents(true);
-      this.tell();
-    });
+    return this.events.follow();
   }
 
   private tell(): void {
@@ -153,17 +125,13 @@ export class Links {
 
   /** Reads what waits now; for a caller who has just changed a device and must see it. */
   refresh(): void {
-    if (this.readEvents()) this.tell();
+    if (this.events.read()) this.tell();
   }
 
   /** Ends follow(). */
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    if (this.stream !== undefined) {
-      this.stream.destroy();
-      return;
-    }
     this.events.close();
     this.requests.close();
   }
@@ -201,7 +169,7 @@ export class Links {
   private change(link: Link, attributes: Attribute[], flags = 0, flagMask = 0): void {
     const fixed = ifinfo(link.ifindex, flags, flagMask);
     this.requests.request(RTM_SETLINK, NLM_F_ACK, fixed, attributes, link.name);
-    this.readEvents();
+    this.events.read();
   }
 
   private dump(): void {
@@ -211,31 +179,6 @@ export class Links {
     this.requests.request(RTM_GETLINK, NLM_F_DUMP, fixed, [], 'list of links', (message) => {
       if (message.type === RTM_NEWLINK) this.put(parseLink(message.body));
     });
-  }
-
-  /**
-   * True when something was read. After a loss the kernel drops further events in silence until the queue is empty
-   * (netlink(7), ENOBUFS), so the new list is made only then.
-   */
-  private readEvents(lost = false): boolean {
-    let changed = false;
-    for (;;) {
-      try {
-        const datagram = this.events.receive();
-        if (datagram === null) break;
-        this.take(datagram);
-        changed = true;
-      } catch (failure) {
-        if (!(failure instanceof SystemError)) throw failure;
-        lost = true;
-        if (failure.errno !== ENOBUFS) break;
-      }
-    }
-    if (!lost) return changed;
-    this.log.info('rtnetlink events were lost; listing all network devices anew');
-    this.resyncs++;
-    this.dump();
-    return true;
   }
 
   private take(datagram: Uint8Array): void {

@@ -1,5 +1,9 @@
-/** The kernel's routes and addresses (rtnetlink(7)): asked for when somebody wants to know, since tunnels follow them without us. */
+/**
+ * The kernel's routes and addresses (rtnetlink(7)): asked for when somebody wants to know, since tunnels follow them without us.
+ * Events say only that they changed: a router may have a million routes, of which we want those to a few tunnels' far ends.
+ */
 import { type Attribute, attributesOf, NetlinkSocket, NLM_F_DUMP } from './netlink.ts';
+import { NetlinkEvents } from './netlink-events.ts';
 import { SystemError } from './system-error.ts';
 
 const RTM_NEWADDR = 20;
@@ -17,6 +21,12 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 const RTMSG_BYTES = 12;
 const IFADDRMSG_BYTES = 8;
+const RTMGRP_IPV4_IFADDR = 0x10;
+const RTMGRP_IPV4_ROUTE = 0x40;
+const RTMGRP_IPV6_IFADDR = 0x100;
+const RTMGRP_IPV6_ROUTE = 0x400;
+const GROUPS = RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE;
+const EVENT_BUFFER_BYTES = 256 << 10;
 const RTN_UNICAST = 1;
 const RTN_LOCAL = 2;
 
@@ -57,6 +67,21 @@ function routeOf(body: DataView): KernelRoute {
 
 export class KernelRoutes {
   private readonly socket = new NetlinkSocket();
+  private readonly events: NetlinkEvents;
+
+  /** `changed` is called after each burst of changes of routes or addresses, while followed. Throws SystemError. */
+  constructor(changed: () => void) {
+    this.events = new NetlinkEvents(GROUPS, EVENT_BUFFER_BYTES, {
+      take: () => {},
+      lost: () => {},
+      changed,
+    });
+  }
+
+  /** Follows changes; resolves when close() has ended that. */
+  follow(): Promise<void> {
+    return this.events.follow();
+  }
 
   /** How the kernel would send to an address; null when it has no way. */
   lookup(address: Uint8Array, mark = 0): KernelRoute | null {
@@ -106,6 +131,7 @@ export class KernelRoutes {
   }
 
   close(): void {
+    this.events.close();
     this.socket.close();
   }
 }
