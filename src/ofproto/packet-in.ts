@@ -19,7 +19,7 @@ import {
   TUN_IPV6_SRC,
 } from '../packet/key.ts';
 import type { PacketInReason } from './model.ts';
-import type { FrozenPacketIn, FrozenState, RecircTable } from './recirc-table.ts';
+import { type FrozenPacketIn, type RecircTable, thawed } from './recirc-table.ts';
 
 const REASONS: Readonly<Record<FrozenPacketIn['reason'], PacketInReason>> = {
   no_match: 'noMatch',
@@ -42,14 +42,6 @@ const WIDE_FIELDS = [
   [CT_IPV6_SRC, 4],
   [CT_IPV6_DST, 4],
 ] as const;
-
-/** The metadata of a frozen translation as a dense flow; `key` is the frame's (DP_WORDS words). */
-function thawed(state: FrozenState, key: Uint32Array): Uint32Array {
-  const flow = new Uint32Array(FLOW_WORDS);
-  for (let w = 0; w < DP_WORDS; w++) flow[w] = key[w];
-  for (let i = 0; i < state.words.length; i++) flow[state.words[i]] = state.values[i];
-  return flow;
-}
 
 /** Tells the bridge's listener. False when the state is gone, or is none for a packet-in. */
 export function packetInOf(recirc: RecircTable, upcall: Upcall): boolean {
@@ -75,6 +67,7 @@ export function packetInOf(recirc: RecircTable, upcall: Upcall): boolean {
     for (let w = word; w < word + words; w++) any |= flow[w];
     if (any !== 0) mask.fill(0xffffffff, word, word + words);
   }
+  bridge.tlvTable.consultPresent(flow, mask);
   bridge.listener.packetIn({
     reason: REASONS[packetIn.reason],
     tableId: state.tableId,

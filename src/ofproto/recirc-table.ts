@@ -9,6 +9,7 @@
  */
 import type { Action, ControllerReason } from '../flowtable/action.ts';
 import type { Rule } from '../flowtable/rule.ts';
+import { DP_WORDS, FLOW_WORDS, TUN_ID, TUN_OPTIONS_LENGTH } from '../packet/key.ts';
 import type { Bridge } from './bridge.ts';
 
 /** Actions left to do, with the table and rule they came from: packet-ins and resubmits tell by them. */
@@ -51,6 +52,16 @@ export interface FrozenState {
   /** Mirror destinations that have had the frame. */
   readonly mirrored: readonly string[];
   readonly packetIn: FrozenPacketIn | null;
+}
+
+/** The flow that a state stopped with, of the frame with this key (DP_WORDS words). */
+export function thawed(state: FrozenState, key: Uint32Array): Uint32Array {
+  const flow = new Uint32Array(FLOW_WORDS);
+  for (let w = 0; w < DP_WORDS; w++) flow[w] = key[w];
+  if (state.tunnelCleared) flow.fill(0, TUN_ID, DP_WORDS);
+  else if (flow[TUN_OPTIONS_LENGTH] !== 0) state.bridge.tlvTable.optionsToFields(flow);
+  for (let i = 0; i < state.words.length; i++) flow[state.words[i]] = state.values[i];
+  return flow;
 }
 
 interface Entry {

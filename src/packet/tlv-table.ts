@@ -52,6 +52,18 @@ type TlvError = 'NXTTMFC_ALREADY_MAPPED' | 'NXTTMFC_DUP_ENTRY' | 'NXTTMFC_TABLE_
 export const presentWord = (index: number): number => TUN_METADATA_PRESENT + (index < 32 ? 1 : 0);
 export const presentBit = (index: number): number => (1 << (index & 31)) >>> 0;
 
+const NONE = (): ReadonlySet<number> => new Set();
+
+/** The first gap between fields that is long enough; null without one. */
+function room(entries: readonly Entry[], length: number): number | null {
+  let offset = 0;
+  for (const taken of [...entries].sort((a, b) => a.offset - b.offset)) {
+    if (taken.offset - offset >= length) return offset;
+    offset = Math.max(offset, taken.offset + taken.length);
+  }
+  return TLV_SPACE_BYTES - offset >= length ? offset : null;
+}
+
 export class TlvTable {
   /** Ascending by field. */
   private readonly entries: readonly Entry[];
@@ -76,14 +88,21 @@ export class TlvTable {
     return this.byIndex.get(index) ?? null;
   }
 
-  /** The table with these besides. Lengths and indices must be in their ranges. */
-  with(maps: readonly TlvMap[]): TlvTable | TlvError {
+  /**
+   * The table with these besides. Lengths and indices must be in their ranges. Where the space left is in pieces, fields that are not
+   * `used` move together: flows name the places of the others.
+   */
+  with(maps: readonly TlvMap[], used: () => ReadonlySet<number> = NONE): TlvTable | TlvError {
     let table: TlvTable = this;
     for (const map of maps) {
       if (table.byIndex.has(map.index)) return 'NXTTMFC_ALREADY_MAPPED';
       const key = (map.optionClass << 8) | map.optionType;
       if (table.byKey.has(key)) return 'NXTTMFC_DUP_ENTRY';
-      const offset = table.room(map.optionLength);
+      let offset = room(table.entries, map.optionLength);
+      if (offset === null) {
+        table = table.compacted(used());
+        offset = room(table.entries, map.optionLength);
+      }
       if (offset === null) return 'NXTTMFC_TABLE_FULL';
       const { optionClass, optionType, optionLength, index } = map;
       const entry = { optionClass, optionType, optionLength, index, key, offset };
@@ -97,14 +116,27 @@ export class TlvTable {
     return new TlvTable(this.entries.filter((entry) => !indices.includes(entry.index)));
   }
 
-  /** The first gap that is long enough; fields stay where they are, since flows name their places. */
-  private room(length: number): number | null {
-    let offset = 0;
-    for (const taken of [...this.entries].sort((a, b) => a.offset - b.offset)) {
-      if (taken.offset - offset >= length) return offset;
-      offset = taken.offset + taken.length;
+  /** The table with the fields that may be moved at the first places that the others leave, the longest first. */
+  private compacted(used: ReadonlySet<number>): TlvTable {
+    const entries = this.entries.filter(({ index }) => used.has(index));
+    const movable = this.entries.filter(({ index }) => !used.has(index));
+    for (const entry of movable.sort((a, b) => b.length - a.length)) {
+      const offset = room(entries, entry.length);
+      if (offset === null) return this;
+      entries.push({ ...entry, offset });
     }
-    return TLV_SPACE_BYTES - offset >= length ? offset : null;
+    return new TlvTable(entries);
+  }
+
+  /** Makes whatever fields are present in `flow` count in `mask`, and which ones those are. */
+  consultPresent(flow: Uint32Array, mask: Uint32Array): void {
+    mask[TUN_OPTIONS] |= HEAD_MASK;
+    for (const { index, offset, length } of this.entries) {
+      if ((flow[presentWord(index)] & presentBit(index)) === 0) continue;
+      mask[presentWord(index)] |= presentBit(index);
+      const from = TUN_METADATA + (offset >>> 2);
+      mask.fill(0xffffffff, from, from + (length >>> 2));
+    }
   }
 
   /**

@@ -40,6 +40,20 @@ describe('the table of options', () => {
     expect(typeof again === 'string' ? again : again.place(3)).toEqual(full.place(3));
   });
 
+  it('joins gaps by moving fields that no flow uses', () => {
+    const pieces = tableOf(map(1, 124, 1), map(2, 12, 2), map(3, 116, 3)).without([2]);
+    expect(pieces.with([map(4, 16, 4)], () => new Set([1, 3]))).toBe('NXTTMFC_TABLE_FULL');
+    const joined = pieces.with([map(4, 16, 4)], () => new Set([1]));
+    if (typeof joined === 'string') throw new Error(joined);
+    expect([1, 3, 4].map((index) => joined.place(index)?.offset)).toEqual([0, 124, 240]);
+    expect(pieces.with([map(4, 20, 4)])).toBe('NXTTMFC_TABLE_FULL');
+  });
+
+  it('gives a field behind one without a value a place of its own', () => {
+    const three = tableOf(map(0, 4, 0), map(1, 0, 1), map(2, 4, 2));
+    expect(three.place(2)?.offset).toBe(4);
+  });
+
   it('makes fields of options that it knows and passes over the others', () => {
     const flow = rawFlow(0xffff0701, 9, 0xffff8102, 1, 2, 0xffff0001, 5, 0xffff0200);
     expect(table.optionsToFields(flow)).toBe(true);

@@ -20,7 +20,8 @@ export function tlvTableMod(
     const used = usedFields(bridge);
     if (goes.some((index) => used.has(index))) return 'NXTTMFC_INVALID_TLV_DEL';
   }
-  const after = command === 'add' ? before.with(maps) : before.without(goes);
+  const after =
+    command === 'add' ? before.with(maps, () => usedFields(bridge)) : before.without(goes);
   if (typeof after === 'string') return after;
   bridge.tlvTable = after;
   bridge.tablesChanged();

@@ -8,6 +8,7 @@ import { ofPort } from '../../flowtable/of-port.ts';
 import { FIELDS, type Field, tunMetadataIndex } from '../../packet/fields.ts';
 import { TUNNEL_FLAG_NAMES } from '../../packet/flow-fields-text.ts';
 import * as K from '../../packet/key.ts';
+import { presentBit, presentWord } from '../../packet/tlv-table.ts';
 import { MatchFields, namedField } from '../codec/match-fields.ts';
 import { placedField } from '../codec/oxm.ts';
 import type { WireContext } from '../codec/reader.ts';
@@ -185,9 +186,14 @@ function tunnelMetadata(parts: Parts, options: MatchTextOptions): void {
   const { match } = parts;
   const { tunMetadata } = options;
   for (const f of FIELDS) {
-    if (tunMetadataIndex(f) === undefined || !match.has(f) || tunMetadata === undefined) continue;
+    const index = tunMetadataIndex(f);
+    if (index === undefined || !match.has(f) || tunMetadata === undefined) continue;
     const placed = placedField(f, { version: 1, tunMetadata });
     if (placed === null) continue;
+    if ((match.word(presentWord(index)) & presentBit(index)) === 0) {
+      parts.push(`${f.name}=NP`);
+      continue;
+    }
     const mask = match.mask(placed);
     const shown = mask === 0n ? '' : `=${formatValue(placed, match.value(placed), mask)}`;
     parts.push(`${f.name}${shown}`);

@@ -105,7 +105,8 @@ export function pop(ctx: XlateContext, dst: Subfield): void {
 export function deleteField(ctx: XlateContext, field: Field): void {
   const { words, masks } = fieldWrite(field, 0n, fullMask(field));
   for (let i = 0; field.at >= 0 && i < words.length; i++) {
-    ctx.willWrite(words[i], masks[i]);
+    // Whatever it was: what tunnels send is compared with what the frame came with (TlvTable.consultPresent).
+    ctx.written[words[i]] |= masks[i];
     ctx.flow[words[i]] &= ~masks[i];
   }
   ctx.trace?.add('detail', `delete ${field.name}`);

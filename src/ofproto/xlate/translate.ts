@@ -13,7 +13,6 @@ import { ProgramBuilder } from '../../datapath/program.ts';
 import type { Action } from '../../flowtable/action.ts';
 import {
   ACTSET_OUTPUT,
-  DP_WORDS,
   ETH_TYPE_PROTO,
   FLOW_WORDS,
   IN_PORT,
@@ -24,8 +23,8 @@ import {
   RECIRC_ID,
   TP,
   TUN_DST,
-  TUN_ID,
   TUN_METADATA_PRESENT,
+  TUN_OPTIONS,
   TUN_OPTIONS_LENGTH,
   VLAN_CFI,
   VLAN0,
@@ -33,7 +32,7 @@ import {
 } from '../../packet/key.ts';
 import type { Bridge } from '../bridge.ts';
 import type { BridgePort } from '../bridge-port.ts';
-import type { FrozenState } from '../recirc-table.ts';
+import { type FrozenState, thawed } from '../recirc-table.ts';
 import { executeActionSet } from './action-set.ts';
 import { STEPS } from './actions.ts';
 import { stackedBytes, XlateContext, XlateScratch, type XlateSource } from './context.ts';
@@ -152,11 +151,7 @@ export function resume(
   trace: Trace | null = null,
   scratch = new XlateScratch(),
 ): Translation {
-  const pipeline = flow.slice();
-  pipeline.fill(0, DP_WORDS);
-  if (state.tunnelCleared) pipeline.fill(0, TUN_ID, DP_WORDS);
-  else if (pipeline[TUN_OPTIONS_LENGTH] !== 0) state.bridge.tlvTable.optionsToFields(pipeline);
-  for (let i = 0; i < state.words.length; i++) pipeline[state.words[i]] = state.values[i];
+  const pipeline = thawed(state, flow);
   const inPort = state.bridge.port(pipeline[OF_IN_PORT] as never);
   const ctx = new XlateContext(source, STEPS, pipeline, state.bridge, null, trace, scratch, false);
   ctx.inPort = inPort;
@@ -255,11 +250,11 @@ function dropped(flow: Uint32Array, dropReason: DropReason, isTunnel = false): T
 /** The length counts for whatever came through a tunnel, since an option that must be understood would be a drop. */
 function finishOptions(flow: Uint32Array, { mask, tlvTable }: XlateContext): void {
   if (flow[TUN_OPTIONS_LENGTH] !== 0 || flow[TUN_DST] !== 0) mask[TUN_OPTIONS_LENGTH] = 0xffffffff;
-  for (let w = TUN_METADATA_PRESENT; w < FLOW_WORDS; w++) {
-    if (mask[w] === 0) continue;
-    tlvTable.maskToOptions(flow, mask);
-    return;
-  }
+  // A bit of the first option: all heads were consulted (consultPresent), whether or not there are any.
+  let any = mask[TUN_OPTIONS];
+  mask[TUN_OPTIONS] = 0;
+  for (let w = TUN_METADATA_PRESENT; w < FLOW_WORDS; w++) any |= mask[w];
+  if (any !== 0) tlvTable.maskToOptions(flow, mask);
 }
 
 /** Labels and service ids that a frame does not have are 0, whatever looked at them. */

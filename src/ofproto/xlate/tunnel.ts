@@ -80,7 +80,8 @@ function setOuter(ctx: XlateContext, { tunnel }: TunnelBridgePort): void {
   // What stays as the flow has it counts as consulted; a frame that came through no tunnel has nothing there.
   const isTunnelIn = source.isTunnelIn(flow[K.IN_PORT]);
   if (tunnel.type === 'geneve') {
-    if (isTunnelIn) mask.fill(0xffffffff, K.TUN_METADATA_PRESENT, K.FLOW_WORDS);
+    // Which options there are is consulted with any of them.
+    if (isTunnelIn) ctx.bridge.tlvTable.consultPresent(flow, mask);
     ctx.bridge.tlvTable.fieldsToOptions(flow, flow);
   } else {
     flow[K.TUN_FLAGS] = 0;
