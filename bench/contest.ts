@@ -1,12 +1,14 @@
 /**
- * Contestants that stand ready side by side, idle, and take turns measurement by measurement and run by run: whatever else the
+ * Contestants that stand ready side by side, idle, and take turns row by row and run by run: whatever else the
  * machine does then hits all of them alike. Medians count; the first contestant is compared with each of the others.
+ *
+ * What is kept (bench/results/NAME.json, .md and .svg) is a row's last measurement: rows measured in another run stay as they were.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import type { Machine } from '../test/labs/support/machine.ts';
 import { inRepository } from '../test/labs/support/repository.ts';
-import type { Measurement } from './measure.ts';
+import { chart, type Panel, shortNumber } from './chart.ts';
 import { median, type Options } from './options.ts';
 
 export interface Contestant {
@@ -18,105 +20,184 @@ export interface Contestant {
   readonly cpuMs?: () => Promise<number>;
 }
 
+/** One number of a run. */
+export interface Figure {
+  readonly label: string;
+  readonly unit: string;
+  readonly moreIsBetter: boolean;
+}
+
+/** What is prepared once on each contestant and then measured in turns. */
+export interface Row<C extends Contestant> {
+  /** For --rows. */
+  readonly name: string;
+  readonly figures: readonly Figure[];
+  /** Names of those who take part; all without it. */
+  readonly for?: readonly string[];
+  /** Once is enough, whatever --runs says. */
+  readonly isOnce?: true;
+  prepare?(contestant: C): Promise<void>;
+  /** A number for each figure, NaN where there is nothing of the kind. */
+  run(contestant: C, seconds: number): Promise<readonly number[]>;
+  /** Takes back what prepare() changed for this row alone. */
+  finish?(contestant: C): Promise<void>;
+}
+
+/** What one contestant had in one row. */
 interface Result {
-  readonly measurement: Measurement;
-  readonly contestant: Contestant;
-  readonly values: number[];
-  /** Processor time of the daemons, per cent of one core, one value a run. */
+  readonly row: string;
+  readonly contestant: string;
+  /** When its last run ended. */
+  date: string;
+  /** A list for each run: the row's figures. Null where there was nothing to measure. */
+  readonly values: (number | null)[][];
+  /** Processor time of the daemons, per cent of one core, one value a run; empty for the kernel. */
   readonly cpuPercent: number[];
 }
 
-const digits = (value: number): string =>
-  Number.isNaN(value) ? '-' : value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2);
-
-export class Contest {
-  private readonly contestants: readonly Contestant[];
+export class Contest<C extends Contestant> {
+  private readonly contestants: readonly C[];
   private readonly options: Options;
-  private readonly rows: Result[][] = [];
+  private readonly rows: readonly Row<C>[];
+  private results: Result[] = [];
 
-  constructor(contestants: readonly Contestant[], options: Options) {
+  /** `rows`: all that there are, in the order of the table. */
+  constructor(contestants: readonly C[], rows: readonly Row<C>[], options: Options) {
     this.contestants = contestants;
+    this.rows = rows;
     this.options = options;
   }
 
-  async measure(measurement: Measurement): Promise<void> {
-    process.stderr.write(`\n${measurement.name} `);
-    const row = this.contestants.map(
-      (contestant): Result => ({ measurement, contestant, values: [], cpuPercent: [] }),
+  /** Measures the rows that the options ask for. */
+  async measure(): Promise<void> {
+    for (const row of this.rows) if (this.options.rows.includes(row.name)) await this.take(row);
+  }
+
+  private async take(row: Row<C>): Promise<void> {
+    process.stderr.write(`\n${row.name} `);
+    const taking = this.contestants.filter(({ name }) => row.for?.includes(name) ?? true);
+    for (const one of taking) await row.prepare?.(one);
+    const results = taking.map(
+      ({ name }): Result => ({
+        row: row.name,
+        contestant: name,
+        date: '',
+        values: [],
+        cpuPercent: [],
+      }),
     );
-    this.rows.push(row);
-    for (const { machine } of this.contestants) await measurement.prepare(machine);
-    for (let run = 0; run < this.options.runs; run++)
-      for (const { contestant, values, cpuPercent } of row) {
+    for (let run = 0; run < (row.isOnce ? 1 : this.options.runs); run++)
+      for (const [index, one] of taking.entries()) {
+        const result = results[index];
         // What passes nothing once, or has no value, is not tried twice: each try costs a timeout.
-        if (values[0] === 0 || Number.isNaN(values[0])) continue;
-        const cpuBefore = (await contestant.cpuMs?.()) ?? 0;
+        if (result.values[0]?.every((value) => value === 0 || value === null)) continue;
+        const cpuBefore = await one.cpuMs?.();
         const began = performance.now();
-        values.push(await measurement.run(contestant.machine, this.options.seconds));
+        const values = await row.run(one, this.options.seconds);
         const tookMs = performance.now() - began;
-        cpuPercent.push((100 * (((await contestant.cpuMs?.()) ?? 0) - cpuBefore)) / tookMs);
+        result.values.push(values.map((value) => (Number.isFinite(value) ? value : null)));
+        if (cpuBefore !== undefined && one.cpuMs !== undefined) {
+          const percent = (100 * ((await one.cpuMs()) - cpuBefore)) / tookMs;
+          result.cpuPercent.push(Math.round(10 * percent) / 10);
+        }
+        result.date = new Date().toISOString();
         process.stderr.write('.');
       }
+    for (const one of taking) await row.finish?.(one);
+    this.results.push(...results);
   }
 
-  /** A row for each measurement: medians, processor time in brackets, ratios to the first contestant. */
-  table(): string {
-    const others = this.contestants.slice(1);
-    const versus = others.map(({ title }) => `to ${title}`);
-    const head = ['', 'unit', ...this.contestants.map(({ title }) => title), ...versus];
-    const rows = this.rows.map((row) => {
-      const { name, unit, moreIsBetter } = (row[0] as Result).measurement;
-      const first = median(row[0]?.values ?? []);
-      return [
-        `${name} (${moreIsBetter ? 'more' : 'less'} is better)`,
-        unit,
-        ...row.map(cell),
-        ...row.slice(1).map(({ values }) => ratio(first, median(values))),
-      ];
-    });
-    const widths = head.map((_, column) =>
-      Math.max(...[head, ...rows].map((row) => (row[column] as string).length)),
-    );
-    const line = (row: readonly string[]): string =>
-      `| ${row.map((text, column) => text.padEnd(widths[column] as number)).join(' | ')} |`;
-    const rule = `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`;
-    return [line(head), rule, ...rows.map(line)].join('\n');
-  }
-
-  /** Prints the table and writes it to bench/results/NAME.md, all values to NAME.json. `notes`: what a reader must know. */
+  /** Prints the table and, if the options say so, keeps it. `notes`: what a reader must know. */
   async report(name: string, title: string, notes: readonly string[]): Promise<void> {
-    const { runs, seconds, pin } = this.options;
+    const { runs, seconds, pin, save } = this.options;
     const ovs = await this.contestants[0]?.machine.run('ovs-vswitchd --version');
     const about = [
       `medians of ${runs}, ${seconds} s each, in turn`,
       ovs?.stdout.split('\n')[0] ?? '',
       `Linux ${release()}, ${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown'}`,
       `Node ${process.versions.node}`,
-      pin === '' ? 'nothing pinned' : `daemons pinned to ${pin}`,
+      ...(pin === '' ? [] : [`daemons pinned to ${pin}`]),
     ];
-    const text = `${this.table()}\n\n${notes.join(' ')} ${about.join('; ')}.\n`;
-    console.log(`\n\n${text}`);
+    const text = () => `${this.table()}\n\n${notes.join(' ')} ${about.join('; ')}.\n`;
+    console.log(`\n\n${text()}`);
+    if (!save) return;
     mkdirSync(inRepository('bench/results'), { recursive: true });
-    writeFileSync(inRepository(`bench/results/${name}.md`), `# ${title}\n\n${text}`);
-    const results = this.rows.flat().map(({ measurement, contestant, values, cpuPercent }) => ({
-      measurement: measurement.name,
-      unit: measurement.unit,
-      contestant: contestant.name,
-      values,
-      cpuPercent,
-    }));
-    const json = { date: new Date().toISOString(), about, options: this.options, results };
-    writeFileSync(inRepository(`bench/results/${name}.json`), `${JSON.stringify(json, null, 2)}\n`);
+    const file = (ending: string) => inRepository(`bench/results/${name}.${ending}`);
+    this.results.push(...this.kept(file('json')));
+    const picture = chart(title, about.join('; '), this.panels());
+    writeFileSync(file('svg'), picture);
+    writeFileSync(file('md'), `# ${title}\n\n${text()}\n![The same as bars](${name}.svg)\n`);
+    const json = { date: new Date().toISOString(), about, results: this.results };
+    writeFileSync(file('json'), `${JSON.stringify(json, null, 1)}\n`);
+  }
+
+  /** What is there of rows that were not measured now. */
+  private kept(file: string): Result[] {
+    if (!existsSync(file)) return [];
+    const { results } = JSON.parse(readFileSync(file, 'utf8')) as { results?: Result[] };
+    const isOld = ({ row, contestant }: Result) =>
+      this.rows.some(({ name }) => name === row) && this.find(row, contestant) === undefined;
+    return (results ?? []).filter(isOld);
+  }
+
+  private find(row: string, contestant: string): Result | undefined {
+    return this.results.find((one) => one.row === row && one.contestant === contestant);
+  }
+
+  /** Median of a figure; NaN when it was not measured. */
+  private median(row: Row<C>, figure: number, { name }: C): number {
+    const values = this.find(row.name, name)?.values.map((run) => run[figure]) ?? [];
+    return median(values.filter((value) => typeof value === 'number'));
+  }
+
+  private cell(row: Row<C>, figure: number, contestant: C): string {
+    const value = this.median(row, figure, contestant);
+    if (Number.isNaN(value)) return '';
+    const percents = this.find(row.name, contestant.name)?.cpuPercent ?? [];
+    const hasCpu = percents.length > 0 && !row.isOnce;
+    return `${shortNumber(value)}${hasCpu ? ` (${median(percents).toFixed(0)} %)` : ''}`;
+  }
+
+  /** A line for each figure: medians, processor time in brackets, ratios of the first to the others. */
+  private table(): string {
+    const [first, ...others] = this.contestants;
+    const titles = this.contestants.map(({ title }) => title);
+    const head = ['', 'unit', ...titles, ...others.map(({ title }) => `to ${title}`)];
+    const lines: string[][] = [];
+    for (const row of this.rows)
+      for (const [i, { label, unit, moreIsBetter }] of row.figures.entries()) {
+        const cells = this.contestants.map((one) => this.cell(row, i, one));
+        if (cells.every((text) => text === '')) continue;
+        const own = this.median(row, i, first);
+        const ratios = others.map((one) => ratio(own, this.median(row, i, one)));
+        const better = `${label} (${moreIsBetter ? 'more' : 'less'} is better)`;
+        lines.push([better, unit, ...cells, ...ratios]);
+      }
+    const widths = head.map((_, column) =>
+      Math.max(...[head, ...lines].map((line) => line[column].length)),
+    );
+    const line = (texts: readonly string[]): string =>
+      `| ${texts.map((text, column) => text.padEnd(widths[column])).join(' | ')} |`;
+    const rule = `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`;
+    return [line(head), rule, ...lines.map(line)].join('\n');
+  }
+
+  private panels(): Panel[] {
+    return this.rows.flatMap((row) =>
+      row.figures.map(({ label, unit, moreIsBetter }, i) => ({
+        title: label,
+        unit,
+        moreIsBetter,
+        bars: this.contestants.map((one) => ({
+          label: one.title,
+          value: this.median(row, i, one),
+        })),
+      })),
+    );
   }
 }
 
-const cell = ({ contestant, values, cpuPercent }: Result): string => {
-  const cpu = contestant.cpuMs === undefined ? '' : ` (${median(cpuPercent).toFixed(0)} %)`;
-  return `${digits(median(values))}${cpu}`;
-};
-
 const ratio = (ours: number, theirs: number): string => {
-  if (theirs === 0) return 'they pass none';
-  const value = ours / theirs;
-  return Number.isNaN(value) ? '-' : `${value.toFixed(2)} x`;
+  if (Number.isNaN(ours) || Number.isNaN(theirs)) return '';
+  return theirs === 0 ? 'they pass none' : `${(ours / theirs).toFixed(2)} x`;
 };

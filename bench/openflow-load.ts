@@ -8,15 +8,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
-import { addHost } from '../test/labs/support/host.ts';
-import { Machine } from '../test/labs/support/machine.ts';
 import { inRepository } from '../test/labs/support/repository.ts';
-import { daemonCommand, Switch } from '../test/labs/support/switch.ts';
-import { sendConnections } from './connection-sender.ts';
-import { H1, H2 } from './measure.ts';
+import { boot, OURS, OVS } from './contestant.ts';
+import { sendIfAsked } from './frame-sender.ts';
 import { type Contestant, type Figure, measurements } from './openflow-measure.ts';
 import { median } from './options.ts';
 
+sendIfAsked();
 const { values: given } = parseArgs({
   options: {
     runs: { type: 'string', default: '3' },
@@ -24,31 +22,10 @@ const { values: given } = parseArgs({
     only: { type: 'string', default: '' },
     /** Only this switch, for profiles. */
     alone: { type: 'boolean', default: false },
-    /** What this program starts in a host. */
-    send: { type: 'string', default: '' },
-    rate: { type: 'string', default: '0' },
   },
 });
 const runs = Math.min(9, Math.max(1, Number(given.runs) || 1));
 const flows = Math.min(200_000, Math.max(100, Number(given.flows) || 100));
-
-if (given.send !== '') {
-  sendConnections(Number(given.send), Number(given.rate));
-  process.exit(0);
-}
-
-const boot = async (title: string, command: string): Promise<Contestant> => {
-  const machine = await Machine.boot();
-  const vswitch = new Switch(machine, command);
-  await vswitch.start();
-  await vswitch.addBridge('br0');
-  for (const host of [H1, H2]) {
-    await addHost(machine, { ...host, ipv6: false });
-    await machine.sh(`ip link set ${host.port} up`);
-    await machine.sh(`ovs-vsctl add-port br0 ${host.port}`);
-  }
-  return { title, machine, vswitch };
-};
 
 const contestants: Contestant[] = [];
 /** Per contestant and run. */
@@ -85,8 +62,10 @@ const table = (): string => {
 };
 
 try {
-  contestants.push(await boot('ts-vswitch', daemonCommand()));
-  if (!given.alone) contestants.push(await boot('Open vSwitch', 'ovs-vswitchd'));
+  for (const kind of given.alone ? [OURS] : [OURS, OVS]) {
+    const { machine, vswitch } = await boot(kind);
+    if (vswitch !== undefined) contestants.push({ machine, vswitch });
+  }
   const wanted = given.only === '' ? [] : given.only.split(',');
   for (const { name, prepare, run } of measurements(flows)) {
     if (wanted.length > 0 && !wanted.some((part) => name.includes(part))) continue;

@@ -1,13 +1,13 @@
 /** What bench:openflow measures, each between h1 and h2 on a bridge br0 whose ports 1 and 2 they are. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { pingsWithin } from '../test/labs/support/host.ts';
 import type { Machine } from '../test/labs/support/machine.ts';
 import type { Switch } from '../test/labs/support/switch.ts';
+import { memoryMb, put } from './contestant.ts';
 import { type FlowShape, flowFile, SHAPES } from './flow-files.ts';
+import { sending } from './measure.ts';
 
 export interface Contestant {
-  readonly title: string;
   readonly machine: Machine;
   readonly vswitch: Switch;
 }
@@ -68,17 +68,6 @@ const pinging = async (
   return [Math.max(...times), Math.max(0, Number(sent) - Number(received) - 1)];
 };
 
-const residentMb = async ({ machine, vswitch }: Contestant): Promise<number> =>
-  Number(
-    (await machine.sh(`cat /proc/${await vswitch.daemonPid()}/status`)).match(
-      /VmRSS:\s+(\d+)/,
-    )?.[1],
-  ) / 1024;
-
-const put = async (machine: Machine, name: string, content: string): Promise<void> => {
-  await machine.sh(`cat > /run/${name}`, { input: content, timeoutMs: 60_000 });
-};
-
 const loading = (
   shape: FlowShape,
   version: string,
@@ -89,7 +78,7 @@ const loading = (
   prepare: async ({ machine }) => put(machine, `${shape.name}.flows`, flowFile(shape, flows)),
   run: async (one) => {
     await anew(one);
-    const before = await residentMb(one);
+    const before = await memoryMb(one.machine, one.vswitch, 'VmRSS');
     let seconds = 0;
     let deleting = 0;
     const cpu = await one.vswitch.cpuMs();
@@ -100,7 +89,7 @@ const loading = (
       );
     });
     const cpuMs = (await one.vswitch.cpuMs()) - cpu;
-    const after = await residentMb(one);
+    const after = await memoryMb(one.machine, one.vswitch, 'VmRSS');
     const [longestDeleting] = await pinging(one, async () => {
       deleting = await timed(one.machine, `ovs-ofctl -O ${version} del-flows br0 'cookie=0/0'`);
     });
@@ -166,12 +155,10 @@ const sendConnections = async (
   perSecond: number,
 ): Promise<{ delivered: number; seconds: number }> => {
   const before = await unheard(machine);
-  const program = fileURLToPath(import.meta.url);
   const seconds = Number(
-    await machine.sh(
-      `timeout 20 ip netns exec h1 ${process.execPath} ${program} --send ${count} --rate ${perSecond}`,
-      { timeoutMs: 30_000 },
-    ),
+    await machine.sh(sending({ count, perSecond, flows: 0, target: 0x0a000002 }), {
+      timeoutMs: 30_000,
+    }),
   );
   let delivered = 0;
   for (let last = -1; last !== delivered; ) {

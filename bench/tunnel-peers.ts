@@ -3,14 +3,15 @@
  * between: by this switch, by Open vSwitch's userspace datapath with the machines' addresses on a bridge br-phy (its tunnels
  * carry nothing otherwise), by the kernel's own tunnel device on its bridge.
  *
- * They take turns (contest.ts). Results go to bench/results/tunnel-peers.md and .json. A benchmark, not a test: the reader judges.
+ * They take turns (contest.ts). Results go to bench/results/tunnel-peers.md, .json and .svg. A benchmark, not a test: the reader judges.
  */
 import { execFileSync } from 'node:child_process';
 import { addHost } from '../test/labs/support/host.ts';
 import { Machine } from '../test/labs/support/machine.ts';
 import { daemonCommand, Switch } from '../test/labs/support/switch.ts';
-import { Contest, type Contestant } from './contest.ts';
-import { flood, H1, H2, type Measurement, offloadsOff, roundTrip, tcp, warm } from './measure.ts';
+import { Contest, type Contestant, type Figure, type Row } from './contest.ts';
+import { sendIfAsked } from './frame-sender.ts';
+import { flood, H1, H2, offloadsOff, roundTrips, tcp, warm } from './measure.ts';
 import { readOptions } from './options.ts';
 
 type TunnelType = 'vxlan' | 'gre';
@@ -31,8 +32,12 @@ const UNDERLAY = ['10.3.0.1', '10.3.0.2'];
 /** What fits any of the tunnels on an underlay of 1500. */
 const INNER_MTU = 1450;
 
-const options = readOptions(PEERS.map(({ name }) => name));
 const machines: Machine[] = [];
+
+/** A pair in the contest. */
+interface Entrant extends Contestant {
+  readonly pair: Pair;
+}
 
 /** Two machines of a peer with a host behind each. */
 class Pair {
@@ -43,20 +48,20 @@ class Pair {
   /** True when it has no tunnel of the type that was asked for. */
   isOut = false;
 
-  private constructor(peer: Peer, pair: readonly Machine[]) {
+  private constructor(peer: Peer, pair: readonly Machine[], cpus: string) {
     this.peer = peer;
     this.machines = pair;
-    const pin = options.pin === '' ? '' : `taskset -c ${options.pin} `;
+    const pin = cpus === '' ? '' : `taskset -c ${cpus} `;
     this.switches =
       peer.command === '' ? [] : pair.map((one) => new Switch(one, `${pin}${peer.command}`));
   }
 
-  static async boot(peer: Peer): Promise<Pair> {
+  static async boot(peer: Peer, pin: string): Promise<Pair> {
     const pair = [await Machine.boot(), await Machine.boot()];
     machines.push(...pair);
     const end = (i: number) => ['eth1', 'netns', String(pair[i]?.pid)];
     execFileSync('ip', ['link', 'add', ...end(0), 'type', 'veth', 'peer', 'name', ...end(1)]);
-    const made = new Pair(peer, pair);
+    const made = new Pair(peer, pair, pin);
     await made.start();
     return made;
   }
@@ -115,42 +120,56 @@ class Pair {
     this.type = type;
   }
 
-  contestant(): Contestant {
+  entrant(): Entrant {
     const { name, title } = this.peer;
     const [machine] = this.machines as [Machine];
-    if (this.switches.length === 0) return { name, title, machine };
+    if (this.switches.length === 0) return { name, title, machine, pair: this };
     const cpuMs = async () => {
       let sum = 0;
       for (const vswitch of this.switches) sum += await vswitch.cpuMs();
       return sum;
     };
-    return { name, title, machine, cpuMs };
+    return { name, title, machine, pair: this, cpuMs };
   }
 }
 
-const over = (
-  pairs: readonly Pair[],
-  type: TunnelType,
-  what: Omit<Measurement, 'prepare'>,
-): Measurement => {
-  const pairOf = (machine: Machine): Pair =>
-    pairs.find((one) => one.machines.includes(machine)) as Pair;
-  return {
-    ...what,
-    name: `${what.name} over ${type.toUpperCase()}`,
-    prepare: async (machine) => {
-      const pair = pairOf(machine);
-      await pair.join(type);
-      if (!pair.isOut) await warm(machine);
-    },
-    run: async (machine, seconds) =>
-      pairOf(machine).isOut ? Number.NaN : what.run(machine, seconds),
-  };
-};
+/** What is measured over each type of tunnel. */
+const FIGURES: readonly (Figure & {
+  readonly name: string;
+  run(machine: Machine, seconds: number): Promise<number>;
+})[] = [
+  { name: 'tcp', label: 'TCP', unit: 'Gbit/s', moreIsBetter: true, run: tcp },
+  { name: 'frames', label: '64-byte frames', unit: 'k/s', moreIsBetter: true, run: flood },
+  {
+    name: 'ping',
+    label: 'ping median',
+    unit: 'us',
+    moreIsBetter: false,
+    run: async (machine) => (await roundTrips(machine))[0],
+  },
+];
 
-const TCP = { name: 'TCP', unit: 'Gbit/s', moreIsBetter: true, run: tcp };
-const FLOOD = { name: '60-byte UDP', unit: 'k/s', moreIsBetter: true, run: flood };
-const PING = { name: 'ping median', unit: 'us', moreIsBetter: false, run: roundTrip };
+const ROWS = (['vxlan', 'gre'] as const).flatMap((type) =>
+  FIGURES.map(
+    ({ name, run, ...figure }): Row<Entrant> => ({
+      name: `${type}-${name}`,
+      figures: [{ ...figure, label: `${figure.label} over ${type.toUpperCase()}` }],
+      prepare: async ({ pair, machine }) => {
+        await pair.join(type);
+        if (!pair.isOut) await warm(machine);
+      },
+      run: async ({ pair, machine }, seconds) => [
+        pair.isOut ? Number.NaN : await run(machine, seconds),
+      ],
+    }),
+  ),
+);
+
+sendIfAsked();
+const options = readOptions(
+  PEERS.map(({ name }) => name),
+  ROWS.map(({ name }) => name),
+);
 
 const shutdown = async (): Promise<void> => {
   await Promise.all(machines.map((machine) => machine.shutdown()));
@@ -163,21 +182,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 try {
   const pairs: Pair[] = [];
   for (const peer of PEERS)
-    if (options.only.length === 0 || options.only.includes(peer.name))
-      pairs.push(await Pair.boot(peer));
-  const contest = new Contest(
-    pairs.map((pair) => pair.contestant()),
-    options,
-  );
-  const measurements = [
-    over(pairs, 'vxlan', TCP),
-    over(pairs, 'vxlan', FLOOD),
-    over(pairs, 'vxlan', PING),
-    over(pairs, 'gre', TCP),
-    over(pairs, 'gre', FLOOD),
-  ];
-  for (const measurement of measurements)
-    if (measurement.name.includes(options.rows)) await contest.measure(measurement);
+    if (options.only.includes(peer.name)) pairs.push(await Pair.boot(peer, options.pin));
+  const entrants = pairs.map((pair) => pair.entrant());
+  const contest = new Contest(entrants, ROWS, options);
+  await contest.measure();
   await contest.report('tunnel-peers', 'Tunnels of ts-vswitch and its peers', [
     "TCP with the hosts' default offloads, but for Open vSwitch, which passes none with them: its hosts have theirs off.",
     'In brackets: processor time of both daemons, of one core.',
