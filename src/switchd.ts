@@ -310,6 +310,7 @@ export async function startSwitch(
       switches,
       router,
       neighbors,
+      machine: routes,
       sourcePorts,
       sourcePortsChanged: refreshTunnels,
     }),

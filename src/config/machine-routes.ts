@@ -1,7 +1,13 @@
 /** What the machine and its dummy devices say of routes and addresses, in the form that the router and tunnels read. */
 import type { Links } from '../sys/links.ts';
 import { type KernelRoute, KernelRoutes } from '../sys/routes.ts';
-import { NO_ADDRESS, type Route, type RouteSource } from '../tunnels/router.ts';
+import {
+  NO_ADDRESS,
+  type Prefix,
+  type Route,
+  type RouteSource,
+  sourceTowards,
+} from '../tunnels/router.ts';
 import { type Address, isIpv4, type TunnelConfig } from '../tunnels/tunnel-config.ts';
 import type { DummyNetdevs } from './netdev/dummy-netdev.ts';
 
@@ -36,49 +42,86 @@ export class MachineRoutes implements RouteSource {
     return this.kernel.follow();
   }
 
+  /** Of several routes to one network, the one that the kernel prefers. */
   routes(): Route[] {
-    const sources = new Map<number, Address>();
-    for (const { ifindex, address } of this.kernel.addresses()) {
-      if (address.length === 4 && !sources.has(ifindex))
-        sources.set(ifindex, addressOfBytes(address));
-    }
-    return this.kernel.all().flatMap((route) => {
+    const addresses = this.addressesByIndex();
+    const found = new Map<string, Route>();
+    for (const route of this.kernel.all()) {
       const device = this.links.at(route.ifindex)?.name;
-      return device === undefined ? [] : [this.routeOf(route, device, sources)];
-    });
+      if (device === undefined) continue;
+      const made = this.routeOf(route, device, addresses.get(route.ifindex) ?? []);
+      const key = `${made.destination}/${made.prefixBits}`;
+      if (!found.has(key)) found.set(key, made);
+    }
+    return [...found.values()];
+  }
+
+  private addressesByIndex(): Map<number, Prefix[]> {
+    const found = new Map<number, Prefix[]>();
+    for (const { ifindex, address, prefixBits } of this.kernel.addresses()) {
+      const bits = prefixBits + (address.length === 4 ? IPV4_PREFIX_BITS : 0);
+      const list = found.get(ifindex) ?? [];
+      list.push({ address: addressOfBytes(address), prefixBits: bits });
+      found.set(ifindex, list);
+    }
+    return found;
   }
 
   private routeOf(
-    { destination, prefixBits, gateway, source, isLocal, ifindex }: KernelRoute,
+    { destination, prefixBits, gateway, source, isLocal }: KernelRoute,
     device: string,
-    sources: ReadonlyMap<number, Address>,
+    addresses: readonly Prefix[],
   ): Route {
     const isFour = destination.length === 4;
+    const to = addressOfBytes(destination);
+    const via = gateway === null ? NO_ADDRESS : addressOfBytes(gateway);
     return {
       kind: 'Cached',
-      destination: addressOfBytes(destination),
+      destination: to,
       prefixBits: prefixBits + (isFour ? IPV4_PREFIX_BITS : 0),
       mark: 0,
       device,
-      gateway: gateway === null ? NO_ADDRESS : addressOfBytes(gateway),
+      gateway: via,
       source:
         source !== null
           ? addressOfBytes(source)
-          : ((isFour ? sources.get(ifindex) : undefined) ?? NO_ADDRESS),
+          : isLocal
+            ? to
+            : (sourceTowards(addresses, gateway === null ? to : via) ?? NO_ADDRESS),
       isLocal,
     };
   }
 
-  addressesOf(device: string): readonly { address: Address; prefixBits: number }[] | null {
+  /** Whom the kernel knows on its links: packets of tunnels go by these. `mac`: 48 bits. */
+  neighbors(): { readonly device: string; readonly address: Address; readonly mac: bigint }[] {
+    return this.kernel.neighbors().flatMap(({ ifindex, address, mac }) => {
+      const device = this.links.at(ifindex)?.name;
+      if (device === undefined) return [];
+      const bits = mac.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+      return [{ device, address: addressOfBytes(address), mac: bits }];
+    });
+  }
+
+  /** All addresses that tunnels' packets may come to, with those of their links (48 bits). */
+  ownAddresses(): { readonly mac: bigint; readonly address: Address }[] {
+    const dummies = [...this.dummies.all()].flatMap((device) => {
+      const mac = device.status().mac ?? 0n;
+      return device.addresses.map(({ address }) => ({ mac, address }));
+    });
+    const real = [...this.addressesByIndex()].flatMap(([ifindex, addresses]) => {
+      const link = this.links.at(ifindex);
+      if (link === undefined || link.loopback) return [];
+      return addresses.map(({ address }) => ({ mac: link.mac, address }));
+    });
+    return [...dummies, ...real];
+  }
+
+  addressesOf(device: string): readonly Prefix[] | null {
     const dummy = this.dummies.get(device);
     if (dummy !== undefined) return dummy.addresses;
     const link = this.links.get(device);
     if (link === undefined) return null;
-    return this.kernel.addresses().flatMap(({ ifindex, address, prefixBits }) => {
-      if (ifindex !== link.ifindex) return [];
-      const bits = prefixBits + (address.length === 4 ? IPV4_PREFIX_BITS : 0);
-      return [{ address: addressOfBytes(address), prefixBits: bits }];
-    });
+    return this.addressesByIndex().get(link.ifindex) ?? [];
   }
 
   /** tunnel_egress_iface and its carrier, as the status column has them; nothing for a tunnel without one far end. */

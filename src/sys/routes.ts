@@ -9,11 +9,14 @@ import { SystemError } from './system-error.ts';
 const RTM_NEWADDR = 20;
 const RTM_GETADDR = 22;
 const RTM_NEWROUTE = 24;
+const RTM_NEWNEIGH = 28;
+const RTM_GETNEIGH = 30;
 const RTM_GETROUTE = 26;
 const RTA_DST = 1;
 const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
 const RTA_PREFSRC = 7;
+const RTA_TABLE = 15;
 const RTA_MARK = 16;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
@@ -21,6 +24,13 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 const RTMSG_BYTES = 12;
 const IFADDRMSG_BYTES = 8;
+const NDA_DST = 1;
+const NDA_LLADDR = 2;
+const NDMSG_BYTES = 12;
+/** Neighbours that have an address of the link: reachable, stale, delay, probe and permanent. */
+const NUD_KNOWN = 0x02 | 0x04 | 0x08 | 0x10 | 0x80;
+/** default, main and local: routes of other tables are for policies, which only the kernel knows. */
+const TABLES: ReadonlySet<number> = new Set([253, 254, 255]);
 const RTMGRP_IPV4_IFADDR = 0x10;
 const RTMGRP_IPV4_ROUTE = 0x40;
 const RTMGRP_IPV6_IFADDR = 0x100;
@@ -39,6 +49,13 @@ export interface KernelRoute {
   readonly source: Uint8Array | null;
   /** A route to an address of our own. */
   readonly isLocal: boolean;
+}
+
+export interface KernelNeighbor {
+  readonly ifindex: number;
+  readonly address: Uint8Array;
+  /** 6 bytes. */
+  readonly mac: Uint8Array;
 }
 
 export interface KernelAddress {
@@ -110,6 +127,8 @@ export class KernelRoutes {
       this.socket.request(RTM_GETROUTE, NLM_F_DUMP, fixed, [], 'routes', ({ type, body }) => {
         if (type !== RTM_NEWROUTE) return;
         const kind = body.getUint8(7);
+        const table = attributesOf(body, RTMSG_BYTES).get(RTA_TABLE)?.getUint32(0, true);
+        if (!TABLES.has(table ?? body.getUint8(4))) return;
         if (kind === RTN_UNICAST || kind === RTN_LOCAL) found.push(routeOf(body));
       });
     }
@@ -126,6 +145,21 @@ export class KernelRoutes {
       if (address === null) return;
       const prefixBits = body.getUint8(1);
       found.push({ ifindex: body.getInt32(4, true), address, prefixBits });
+    });
+    return found;
+  }
+
+  /** Whom the kernel knows on its links. */
+  neighbors(): KernelNeighbor[] {
+    const found: KernelNeighbor[] = [];
+    const fixed = new Uint8Array(NDMSG_BYTES);
+    this.socket.request(RTM_GETNEIGH, NLM_F_DUMP, fixed, [], 'neighbours', ({ type, body }) => {
+      if (type !== RTM_NEWNEIGH || (body.getUint16(8, true) & NUD_KNOWN) === 0) return;
+      const attributes = attributesOf(body, NDMSG_BYTES);
+      const address = bytesOf(attributes.get(NDA_DST));
+      const mac = bytesOf(attributes.get(NDA_LLADDR));
+      if (address === null || mac?.length !== 6) return;
+      found.push({ ifindex: body.getInt32(4, true), address, mac });
     });
     return found;
   }

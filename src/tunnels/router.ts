@@ -18,12 +18,18 @@ export interface Route {
   readonly isLocal: boolean;
 }
 
+/** An address of a device; bits of 128. */
+export interface Prefix {
+  readonly address: Address;
+  readonly prefixBits: number;
+}
+
 /** What the router has to know of the machine. */
 export interface RouteSource {
   /** The kernel's routes. */
   routes(): Route[];
   /** Addresses of a device with their prefixes; null for one that does not exist. */
-  addressesOf(device: string): readonly { address: Address; prefixBits: number }[] | null;
+  addressesOf(device: string): readonly Prefix[] | null;
 }
 
 export const NO_ADDRESS: Address = [0, 0, 0, 0];
@@ -38,6 +44,18 @@ function network(address: Address, bits: number): Address {
 }
 
 const same = (a: Address, b: Address): boolean => a.every((word, i) => word === b[i]);
+
+/** The address that packets to `near` leave with: the one in its network, of the longest prefix; undefined without one. */
+export function sourceTowards(addresses: readonly Prefix[], near: Address): Address | undefined {
+  let best: Prefix | undefined;
+  for (const own of addresses) {
+    const bits = own.prefixBits;
+    if (isIpv4(own.address) !== isIpv4(near)) continue;
+    if (!same(network(own.address, bits), network(near, bits))) continue;
+    if (best === undefined || bits > best.prefixBits) best = own;
+  }
+  return best?.address;
+}
 
 export class Router {
   private readonly source: RouteSource;
@@ -75,15 +93,12 @@ export class Router {
     const family = addresses.filter(({ address }) => isIpv4(address) === isIpv4(to));
     if (family.length === 0) return `${device} has no address of that family`;
     const near = same(gateway, NO_ADDRESS) ? to : gateway;
-    const reaches = family.find(({ address, prefixBits: bits }) =>
-      same(network(address, bits), network(near, bits)),
-    );
-    if (reaches === undefined) {
+    const source = sourceTowards(family, near);
+    if (source === undefined) {
       return `no address of ${device} is in a network with ${formatAddress(near)}`;
     }
     const destination = network(to, prefixBits);
     this.remove(destination, prefixBits, mark);
-    const { address: source } = reaches;
     const rest = { destination, prefixBits, mark, device, gateway, source, isLocal: false };
     this.user.push({ kind: 'User', ...rest });
     return null;

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import { Machine } from './support/machine.ts';
-import { Switch } from './support/switch.ts';
+import { isReference, Switch } from './support/switch.ts';
 
 describe.sequential("routes of tunnels' packets", () => {
   let machine: Machine;
@@ -87,3 +87,110 @@ describe.sequential("routes of tunnels' packets", () => {
     await status('status:tunnel_egress_iface=up2');
   });
 });
+
+/** Commands whose answers are those of Open vSwitch with its tunnels' address on a bridge, line by line but for their order. */
+const COMMANDS = [
+  'tnl/ports/show',
+  'tnl/ports/show -v',
+  'tnl/arp/show',
+  'tnl/neigh/show',
+  'tnl/arp/set br-phy 10.2.0.9 00:11:22:33:44:55',
+  'tnl/neigh/set br-phy fd00:2::9 00:11:22:33:44:56',
+  'tnl/arp/set br-phy 10.2.0 00:11:22:33:44:55',
+  'tnl/arp/set br-phy 10.2.0.11 00:11:22',
+  'tnl/arp/show',
+  'tnl/neigh/aging',
+  'tnl/neigh/aging 30',
+  'tnl/neigh/aging',
+  'tnl/neigh/aging 0',
+  'ovs/route/show',
+  'ovs/route/lookup 10.2.0.2',
+  'ovs/route/lookup 10.77.0.2',
+  'ovs/route/lookup fd00:2::7',
+  'ovs/route/lookup 203.0.113.1',
+  'ovs/route/lookup bad',
+  'ovs/route/lookup 10.2.0.2 pkt_mark=x',
+  'ovs/route/add 10.88.0.0/16 br-phy 10.2.0.2',
+  'ovs/route/add 10.2.0.128/25 br-phy',
+  'ovs/route/add 10.90.0.0/16 br-phy 10.2.0.2 pkt_mark=7',
+  'ovs/route/add 10.91.0.0 br-phy',
+  'ovs/route/add bad/24 br-phy',
+  // These two say more than the original does.
+  'ovs/route/add 10.91.0.0/16 nosuch',
+  'ovs/route/add 10.91.0.0/16 br-phy 10.9.9.9',
+  'ovs/route/add 10.91.0.0/16 br-phy foo',
+  'ovs/route/add 10.91.0.0/16 br-phy pkt_mark=foo',
+  'ovs/route/show',
+  'ovs/route/lookup 10.90.0.1 pkt_mark=7',
+  'ovs/route/lookup 10.90.0.1',
+  'ovs/route/del 10.88.0.0/16',
+  'ovs/route/del 10.88.0.0/16',
+  'ovs/route/del 10.90.0.0/16',
+  'ovs/route/del 10.90.0.0/16 pkt_mark=7',
+  'ovs/route/show',
+  'tnl/egress_port_range',
+  'tnl/egress_port_range 50000 40000',
+  'tnl/egress_port_range',
+  'tnl/egress_port_range 0 7',
+  'tnl/egress_port_range 1 99999',
+] as const;
+
+/** Runs all commands on a machine with br-phy; each with its answer. */
+async function answers(command: string | undefined): Promise<string[]> {
+  const machine = await Machine.boot();
+  try {
+    const vswitch = command === undefined ? new Switch(machine) : new Switch(machine, command);
+    await machine.sh('ip netns add f');
+    await machine.sh(
+      'ip link add eth1 address 02:00:00:00:00:01 type veth peer name far address 02:00:00:00:00:02 netns f',
+    );
+    // Addresses that the kernel makes up for itself are another thing to differ by.
+    await machine.sh('echo 1 > /proc/sys/net/ipv6/conf/eth1/disable_ipv6');
+    await machine.sh('ip netns exec f ethtool -K far tx off');
+    await machine.sh('ip link set eth1 up; ip -n f link set far up');
+    await machine.sh('ip -n f addr add 10.2.0.2/24 dev far');
+    await vswitch.start();
+    await machine.sh(
+      'ovs-vsctl add-br br-phy -- set bridge br-phy datapath_type=netdev other_config:hwaddr=00:0c:29:ef:1b:c5 fail-mode=standalone',
+    );
+    await machine.sh('ovs-vsctl add-port br-phy eth1');
+    await machine.sh('echo 1 > /proc/sys/net/ipv6/conf/br-phy/addr_gen_mode');
+    await machine.sh('ip addr add 10.2.0.1/24 dev br-phy; ip link set br-phy up');
+    await machine.sh('ip -6 addr add fd00:2::1/64 dev br-phy nodad');
+    await machine.sh('ip route add 10.77.0.0/16 via 10.2.0.2');
+    await machine.sh('ovs-vsctl add-br br1 -- set bridge br1 datapath_type=netdev');
+    for (const [name, type, rest] of [
+      ['v0', 'vxlan', 'options:remote_ip=10.2.0.2 options:key=1'],
+      ['v1', 'vxlan', 'options:remote_ip=10.2.0.3 options:key=1'],
+      ['g0', 'gre', 'options:remote_ip=10.2.0.2'],
+      ['n0', 'geneve', 'options:remote_ip=10.2.0.2 options:dst_port=6082'],
+    ]) {
+      await machine.sh(
+        `ovs-vsctl add-port br1 ${name} -- set interface ${name} type=${type} ${rest}`,
+      );
+    }
+    await machine.until('ping -c 1 -W 1 10.2.0.2');
+    await machine.until('ovs-appctl ovs/route/show', (text) => text.includes('10.77.0.0/16'));
+    const got: string[] = [];
+    for (const line of COMMANDS) {
+      const { stdout, stderr, status } = await machine.run(`ovs-appctl ${line}`);
+      const lines = (stdout + stderr).split('\n').filter((text) => text !== '');
+      got.push(`${line}\n${lines.sort().join('\n')}\n[${status}]`);
+    }
+    return got;
+  } finally {
+    await machine.shutdown();
+  }
+}
+
+it('tnl/* and ovs/route/* answer as those of Open vSwitch', async () => {
+  if (isReference()) return;
+  const [ours, theirs] = await Promise.all([answers(undefined), answers('ovs-vswitchd')]);
+  // Ports of a datapath have numbers of their own, and what cannot be says why.
+  const plain = (text: string): string =>
+    text
+      .replace(/_sys(\w*) \(\d+\)/g, '_sys$1')
+      .replace(/inserting route: .*\./, 'inserting route.')
+      .replace(/\/run\/.*ctl: /, '');
+  expect(ours.map(plain)).toEqual(theirs.map(plain));
+}, 60_000);
