@@ -19,4 +19,5 @@ export default defineConfig([
   bundle({ main: 'src/main.ts' }),
   bundle({ worker: 'src/datapath/worker.ts' }),
   bundle({ ofctl: 'src/ts-ofctl.ts' }),
+  bundle({ vsctl: 'src/ts-vsctl.ts' }),
 ]);

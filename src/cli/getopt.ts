@@ -21,7 +21,12 @@ export interface ParsedArgs {
 /** A command line that cannot be obeyed; the message is printed after the program's name. */
 export class UsageError extends Error {}
 
-export function getopt(specs: readonly OptionSpec[], argv: readonly string[]): ParsedArgs {
+/** `stopsEarly`: everything from the first word that is no option is positional, as after `--`. Throws UsageError. */
+export function getopt(
+  specs: readonly OptionSpec[],
+  argv: readonly string[],
+  stopsEarly = false,
+): ParsedArgs {
   const parsed: ParsedArgs = { options: [], positional: [] };
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i];
@@ -63,6 +68,9 @@ export function getopt(specs: readonly OptionSpec[], argv: readonly string[]): P
       }
     } else {
       parsed.positional.push(word);
+      if (!stopsEarly) continue;
+      parsed.positional.push(...argv.slice(i + 1));
+      break;
     }
   }
   return parsed;

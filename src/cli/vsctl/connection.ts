@@ -1,0 +1,170 @@
+/**
+ * A connection to a database server: JSON-RPC 1.0 (RFC 7047 section 4) with as many requests at a time as one likes.
+ *
+ * It connects once, or waits to be called where the target is a passive one; who wants it again opens another. The daemon's session
+ * (src/ovsdb/jsonrpc.ts) keeps itself connected and logs, which a command that runs for a moment has no use for.
+ */
+import { connect, createServer, type Socket } from 'node:net';
+import { connect as connectTls, type SecureContextOptions, TLSSocket } from 'node:tls';
+import {
+  DEFAULT_JSON_LIMITS,
+  isObject,
+  type Json,
+  type JsonObject,
+  JsonStream,
+} from '../../ovsdb/json-stream.ts';
+import { systemText } from '../../ovsdb/system-text.ts';
+import { isPassive, parsePassiveTarget, parseTarget } from '../../ovsdb/target.ts';
+
+/** Why there is no connection, in the kernel's words. */
+export class ConnectionFailure extends Error {}
+
+/** Key, certificate and the authority's certificate, as PEM. */
+export type Credentials = Pick<
+  SecureContextOptions,
+  'key' | 'cert' | 'ca' | 'ciphers' | 'minVersion' | 'maxVersion'
+>;
+
+export type Reply =
+  | { readonly ok: true; readonly result: Json }
+  | { readonly ok: false; readonly error: Json };
+
+/** A database's first answer may be large: 10,000 rows of all columns take some 20 MB. */
+const LIMITS = { ...DEFAULT_JSON_LIMITS, maxBytes: 1 << 30 };
+
+/** What OVS's stream library answers for a name that no kind of stream has. */
+const NO_SUCH_KIND = 'Address family not supported by protocol';
+
+export class Connection {
+  /** Called for each notification. */
+  notified: (method: string, params: Json) => void = () => {};
+  private readonly socket: Socket;
+  private readonly stream = new JsonStream(LIMITS);
+  private readonly pending = new Map<number, (reply: Reply | null) => void>();
+  private failure: string | null = null;
+  private nextId = 1;
+  /** Resolves, with the reason, when the connection is gone. */
+  readonly ended: Promise<string>;
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    let end: (why: string) => void;
+    this.ended = new Promise((resolve) => {
+      end = resolve;
+    });
+    socket.on('data', (chunk: Buffer) => this.received(chunk));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.failure = systemText(error);
+    });
+    socket.on('close', () => {
+      end(this.failure ?? 'End of file');
+      const waiting = [...this.pending.values()];
+      this.pending.clear();
+      for (const resolve of waiting) resolve(null);
+    });
+  }
+
+  /** Throws ConnectionFailure. */
+  static async open(target: string, credentials: Credentials | null): Promise<Connection> {
+    const socket = isPassive(target)
+      ? await accepted(target, credentials)
+      : await connected(target, credentials);
+    return new Connection(socket);
+  }
+
+  /** Throws ConnectionFailure when the connection goes before the reply comes. */
+  async request(method: string, params: Json[]): Promise<Reply> {
+    const id = this.nextId++;
+    const reply = await new Promise<Reply | null>((resolve) => {
+      this.pending.set(id, resolve);
+      if (this.socket.destroyed) resolve(null);
+      else this.socket.write(JSON.stringify({ method, params, id }));
+    });
+    if (reply === null) throw new ConnectionFailure(await this.ended);
+    return reply;
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  private received(chunk: Buffer): void {
+    for (const message of this.stream.push(chunk)) this.handle(message);
+    if (this.stream.error === null) return;
+    this.failure = 'Protocol error';
+    this.socket.destroy();
+  }
+
+  private handle(message: JsonObject): void {
+    const { method, id, result, error } = message;
+    if (typeof method === 'string') {
+      const params = message.params ?? [];
+      if (method === 'echo') {
+        this.socket.write(JSON.stringify({ result: params, error: null, id: id ?? null }));
+      } else if (id === undefined || id === null) this.notified(method, params);
+      return;
+    }
+    const resolve = typeof id === 'number' ? this.pending.get(id) : undefined;
+    if (resolve === undefined) return;
+    this.pending.delete(id as number);
+    if (error !== undefined && error !== null) resolve({ ok: false, error });
+    else resolve({ ok: true, result: result ?? null });
+  }
+}
+
+/** Certificates of ovs-pki name no host: the peer is known by the authority that signed for it. */
+const secured = (credentials: Credentials | null): Credentials => {
+  if (credentials === null) throw new ConnectionFailure('Protocol not available');
+  return credentials;
+};
+
+function connected(target: string, credentials: Credentials | null): Promise<Socket> {
+  const parsed = parseTarget(target);
+  if (typeof parsed === 'string') throw new ConnectionFailure(NO_SUCH_KIND);
+  return new Promise((resolve, reject) => {
+    const socket =
+      parsed.kind === 'unix'
+        ? connect({ path: parsed.path })
+        : parsed.kind === 'tcp'
+          ? connect({ host: parsed.host, port: parsed.port, noDelay: true })
+          : connectTls({
+              host: parsed.host,
+              port: parsed.port,
+              ...secured(credentials),
+              checkServerIdentity: () => undefined,
+            });
+    const failed = (error: NodeJS.ErrnoException): void =>
+      reject(new ConnectionFailure(systemText(error)));
+    socket.once('error', failed);
+    socket.once(parsed.kind === 'ssl' ? 'secureConnect' : 'connect', () => {
+      socket.off('error', failed);
+      resolve(socket);
+    });
+  });
+}
+
+/** The first who calls. */
+function accepted(target: string, credentials: Credentials | null): Promise<Socket> {
+  const parsed = parsePassiveTarget(target);
+  if (parsed === undefined) throw new ConnectionFailure(NO_SUCH_KIND);
+  const secure = parsed.kind === 'pssl' ? secured(credentials) : null;
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => {
+      server.close();
+      resolve(
+        secure === null
+          ? socket
+          : new TLSSocket(socket, { ...secure, isServer: true, requestCert: true }),
+      );
+    });
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(new ConnectionFailure(systemText(error))),
+    );
+    if (parsed.kind === 'punix') server.listen(parsed.path);
+    else server.listen({ port: parsed.port, host: parsed.host ?? '0.0.0.0' });
+  });
+}
+
+/** The text of an error of a reply. */
+export const replyErrorText = (error: Json): string =>
+  isObject(error) || Array.isArray(error) ? JSON.stringify(error) : String(error);
