@@ -165,7 +165,7 @@ export class Coalescer {
     const pseudo = this.isIpv6
       ? pseudoHeader6(view, ip, IP_PROTO_TCP, tcpBytes)
       : pseudoHeader4(view, ip, IP_PROTO_TCP, tcpBytes);
-    return checksumOf(sumBytes(view, start + this.l4, tcpBytes, pseudo)) === 0;
+    return checksumOf(pseudo + this.region.sum(start + this.l4, tcpBytes)) === 0;
   }
 }
 

@@ -8,13 +8,7 @@
  * but for a shorter last one, ACK and nothing else but PSH in the last. Checksums are verified first: the kernel's word
  * (VIRTIO_NET_HDR_F_DATA_VALID) or the bytes themselves. Without a merge a frame stays where it is.
  */
-import {
-  checksumOf,
-  pseudoHeader4,
-  pseudoHeader6,
-  sumBytes,
-  sumWords,
-} from '../packet/checksum.ts';
+import { checksumOf, pseudoHeader4, pseudoHeader6, sumBytes } from '../packet/checksum.ts';
 import { GSO_TCPV4, GSO_TCPV6, NEEDS_CSUM } from '../packet/frames.ts';
 import { ETH_TYPE_IPV4, ETH_TYPE_IPV6, IP_PROTO_TCP } from '../packet/protocol.ts';
 import type { Region } from '../sys/region.ts';
@@ -28,8 +22,6 @@ const ROOM = 254;
 const BUFFER_BYTES = 66 * 1024;
 const MAX_IP_BYTES = 0xffff;
 
-const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
-
 const ETHERNET_BYTES = 14;
 const IPV4_BYTES = 20;
 const IPV6_BYTES = 40;
@@ -42,7 +34,6 @@ const PSH = 0x08;
 export class Gro {
   private readonly region: Region;
   private readonly view: DataView;
-  private readonly words: Int32Array;
   private readonly buffers: number;
   private used = 0;
 
@@ -65,7 +56,6 @@ export class Gro {
   constructor(region: Region) {
     this.region = region;
     this.view = region.view;
-    this.words = new Int32Array(region.bytes.buffer);
     this.buffers = region.allocate(BUFFERS * BUFFER_BYTES, 64);
   }
 
@@ -131,11 +121,7 @@ export class Gro {
       ? pseudoHeader6(view, ip, IP_PROTO_TCP, bytes)
       : pseudoHeader4(view, ip, IP_PROTO_TCP, bytes);
     const tcp = batch.start[p] + this.l4;
-    const sum =
-      IS_LITTLE_ENDIAN && (tcp & 3) === 0
-        ? pseudo + sumWords(this.words, tcp >>> 2, bytes)
-        : sumBytes(view, tcp, bytes, pseudo);
-    return checksumOf(sum) === 0;
+    return checksumOf(pseudo + this.region.sum(tcp, bytes)) === 0;
   }
 
   private begin(batch: Batch, p: number): void {

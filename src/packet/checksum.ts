@@ -25,37 +25,6 @@ export function sumBytes(view: DataView, at: number, length: number, initial = 0
   return initial + high + low;
 }
 
-/**
- * As sumBytes of `length` bytes from word `at` on, folded: reads whole words as the machine has them and swaps the bytes of the sum,
- * which comes to the same in ones complement (RFC 1071, 2.B). Little-endian machines only; a third of the time.
- */
-export function sumWords(words: Int32Array, at: number, length: number): number {
-  let high = 0;
-  let low = 0;
-  let i = at;
-  const whole = at + (length >>> 2);
-  for (const end = whole - 3; i < end; i += 4) {
-    const a = words[i];
-    const b = words[i + 1];
-    const c = words[i + 2];
-    const d = words[i + 3];
-    low += (a & 0xffff) + (b & 0xffff) + (c & 0xffff) + (d & 0xffff);
-    high += (a >>> 16) + (b >>> 16) + (c >>> 16) + (d >>> 16);
-  }
-  for (; i < whole; i++) {
-    low += words[i] & 0xffff;
-    high += words[i] >>> 16;
-  }
-  const rest = length & 3;
-  if (rest !== 0) {
-    const last = words[i] & (0xffffff >>> (24 - 8 * rest));
-    low += last & 0xffff;
-    high += last >>> 16;
-  }
-  const sum = fold(low + high);
-  return ((sum & 0xff) << 8) | (sum >>> 8);
-}
-
 /** Folds a sum to 16 bits. */
 function fold(sum: number): number {
   let s = sum;

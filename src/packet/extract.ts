@@ -7,7 +7,7 @@
  * frame of protocol 0. The words of Ethernet, IPv4 and ports are written for every frame; the others only by
  * protocols that have them (`keyDirty` remembers it for the next frame in the same slot).
  */
-import type { Region } from '../sys/region.ts';
+import { plainSum, type Region } from '../sys/region.ts';
 import type { Frames } from './frames.ts';
 import { DIRTY_COLD, DIRTY_HOT, DIRTY_IPV6, newFrames } from './frames.ts';
 import {
@@ -435,9 +435,11 @@ function arp(
 
 /** A region that is one given frame, for control-plane code. */
 function frameRegion(frame: Uint8Array): Region {
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   return {
+    sum: plainSum(view),
     bytes: frame,
-    view: new DataView(frame.buffer, frame.byteOffset, frame.byteLength),
+    view,
     address: 0,
     allocate: () => {
       throw new RangeError('a frame alone has no free memory');

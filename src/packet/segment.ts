@@ -29,7 +29,7 @@ export function completeChecksum(region: Region, frames: Frames, p: number): boo
   const field = from + frames.csumOffset[p];
   if (field + 2 > frames.length[p]) return false;
   const start = frames.start[p];
-  const sum = sumBytes(region.view, start + from, frames.length[p] - from);
+  const sum = region.sum(start + from, frames.length[p] - from);
   // 0 would mean "no checksum" for UDP, and 0xffff is equal to it in ones complement: as the Linux kernel does.
   region.view.setUint16(start + field, checksumOf(sum) || 0xffff);
   frames.offloadFlags[p] &= ~NEEDS_CSUM;
@@ -147,12 +147,12 @@ export class Segmenter {
       if (i > 0) flags &= ~TCP_CWR;
       view.setUint8(l4 + 13, flags);
       view.setUint16(l4 + 16, 0);
-      view.setUint16(l4 + 16, checksumOf(sumBytes(view, l4, transportBytes, pseudo)));
+      view.setUint16(l4 + 16, checksumOf(pseudo + this.region.sum(l4, transportBytes)));
     } else {
       view.setUint16(l4 + 4, transportBytes);
       view.setUint16(l4 + 6, 0);
       if (!this.noChecksum) {
-        view.setUint16(l4 + 6, checksumOf(sumBytes(view, l4, transportBytes, pseudo)) || 0xffff);
+        view.setUint16(l4 + 6, checksumOf(pseudo + this.region.sum(l4, transportBytes)) || 0xffff);
       }
     }
     return bytes;

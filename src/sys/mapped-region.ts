@@ -1,16 +1,17 @@
 /**
  * The region that the datapath really uses: address space reserved once, with receive rings inside it.
  *
- * One big anonymous mapping, never committed as a whole (MAP_NORESERVE: a page costs memory when it is
- * first touched), seen from JavaScript through one view. A kernel receive ring is mapped over a piece
+ * One big stretch of anonymous memory, never committed as a whole (a page costs memory when it is first touched), seen from
+ * JavaScript through one view. It is the memory of a WebAssembly instance, whose only function sums frames up (vector-sum.ts). A kernel receive ring is mapped over a piece
  * of it with MAP_FIXED, so frames in rings and frames in private memory are offsets into the same
  * DataView. When a ring goes away its piece becomes anonymous memory again in the same system call: at no
  * moment is there a hole, so a stray read returns old bytes or zeros but never faults.
  */
 
-import { isMapFailed, mmap, munmap, viewOf } from './libc.ts';
-import { type Region, RegionAllocator } from './region.ts';
+import { addressOf, isMapFailed, mmap, munmap, viewOf } from './libc.ts';
+import { plainSum, type Region, RegionAllocator } from './region.ts';
 import { SystemError } from './system-error.ts';
+import { type RegionSum, vectorSum } from './vector-sum.ts';
 
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 0x01;
@@ -19,6 +20,7 @@ const MAP_FIXED = 0x10;
 const MAP_ANONYMOUS = 0x20;
 const MAP_NORESERVE = 0x4000;
 const PAGE_BYTES = 4096;
+const WASM_PAGE_BYTES = 65_536;
 
 const DEFAULT_BYTES = 2 ** 30;
 const SMALLEST_BYTES = 2 ** 25;
@@ -38,18 +40,11 @@ export interface MappedRegion extends Region {
 
 /** Reserves `bytes` of address space, or the largest half, quarter, ... that the system allows. */
 export function mappedRegion(bytes = DEFAULT_BYTES): MappedRegion {
-  let size = bytes;
-  let address = reserve(size);
-  while (isMapFailed(address) && size / 2 >= SMALLEST_BYTES) {
-    size /= 2;
-    address = reserve(size);
-  }
-  if (isMapFailed(address)) throw new SystemError('mmap', `${size} bytes of frame memory`);
-
-  const base = Number(address);
-  const buffer = viewOf(base, size);
+  const { buffer, address: base, sum, free } = summed(bytes) ?? reserved(bytes);
+  const size = buffer.byteLength;
   const allocator = new RegionAllocator(size);
   return {
+    sum,
     bytes: new Uint8Array(buffer),
     view: new DataView(buffer),
     address: base,
@@ -71,10 +66,45 @@ export function mappedRegion(bytes = DEFAULT_BYTES): MappedRegion {
       makeAnonymous(base + offset, ringBytes);
       allocator.free(offset);
     },
-    close() {
-      munmap(base, size);
-    },
+    close: free,
   };
+}
+
+interface Memory {
+  readonly buffer: ArrayBuffer;
+  readonly address: number;
+  readonly sum: RegionSum;
+  free(): void;
+}
+
+/** Memory of a WebAssembly instance, which sums it up fast; null where there is none. */
+function summed(bytes: number): Memory | null {
+  try {
+    const pages = Math.ceil(bytes / WASM_PAGE_BYTES);
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    const { buffer } = memory;
+    const address = addressOf(new Uint8Array(buffer));
+    // Pages that were touched are given back at once; the address space when nothing refers to the memory any more.
+    const free = () => makeAnonymous(address, buffer.byteLength);
+    return { buffer, address, sum: vectorSum(memory), free };
+  } catch {
+    // Run without WebAssembly (--jitless), or short of address space, which guard pages need a lot of.
+    return null;
+  }
+}
+
+function reserved(bytes: number): Memory {
+  let size = bytes;
+  let address = reserve(size);
+  while (isMapFailed(address) && size / 2 >= SMALLEST_BYTES) {
+    size /= 2;
+    address = reserve(size);
+  }
+  if (isMapFailed(address)) throw new SystemError('mmap', `${size} bytes of frame memory`);
+  const base = Number(address);
+  const buffer = viewOf(base, size);
+  const free = () => void munmap(base, size);
+  return { buffer, address: base, sum: plainSum(new DataView(buffer)), free };
 }
 
 function reserve(size: number): number | bigint {

@@ -5,7 +5,12 @@
  * cost 34 ns). The mapped kind (mapped-region.ts) reserves address space once and lets receive rings of the
  * kernel appear inside it; the heap kind serves tests and in-memory switches, without FFI.
  */
+import { checksumOf, sumBytes } from '../packet/checksum.ts';
+import type { RegionSum } from './vector-sum.ts';
+
 export interface Region {
+  /** What sumBytes (packet/checksum.ts) says of `length` bytes from `at` on, folded, by the fastest means for this memory. */
+  readonly sum: RegionSum;
   readonly bytes: Uint8Array;
   readonly view: DataView;
   /** Address of offset 0 for system calls; 0 for a heap region. */
@@ -15,6 +20,12 @@ export interface Region {
   /** Gives back what allocate() returned. */
   free(offset: number): void;
 }
+
+/** The plain sum over a memory: the oracle of the fast one, and what there is without it. */
+export const plainSum =
+  (view: DataView): RegionSum =>
+  (at, length) =>
+    ~checksumOf(sumBytes(view, at, length)) & 0xffff;
 
 /** First-fit allocator over [0, size): a handful of long-lived pieces, so a sorted list is enough. */
 export class RegionAllocator {
@@ -51,9 +62,11 @@ export class RegionAllocator {
 export function heapRegion(size = 8 << 20): Region {
   const buffer = new ArrayBuffer(size);
   const allocator = new RegionAllocator(size);
+  const view = new DataView(buffer);
   return {
+    sum: plainSum(view),
     bytes: new Uint8Array(buffer),
-    view: new DataView(buffer),
+    view,
     address: 0,
     allocate: (bytes, align) => allocator.allocate(bytes, align),
     free: (offset) => allocator.free(offset),
