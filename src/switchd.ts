@@ -18,6 +18,7 @@ import {
   openNetdev,
 } from './config/netdev/netdev-types.ts';
 import type { EgressStatus } from './config/netdev/tunnel-netdev.ts';
+import type { VhostDeps } from './config/netdev/vhost-user/vhost-netdev.ts';
 import { PortAllocator } from './config/port-allocator.ts';
 import { portQueues, qosReport } from './config/port-queues.ts';
 import { parseOsRelease } from './config/report-ops.ts';
@@ -220,6 +221,12 @@ export async function startSwitch(
   const refreshTunnels = async (): Promise<void> => {
     await Promise.all(fabrics.map(({ tunnelPorts }) => tunnelPorts.refresh()));
   };
+  const vhostOn = (datapath: Datapath): VhostDeps => ({
+    runDir: options.paths.runDir,
+    log: vlog.module('netdev'),
+    settled: () => datapath.barrier(),
+    changed: () => configurator.schedule(),
+  });
   const applier: Applier = new Applier({
     now: () => clock.now(),
     fabricOf: (type) => (type === 'dummy' || options.dummy === 'override' ? inMemory() : real()),
@@ -240,7 +247,8 @@ export async function startSwitch(
         describe: (bytes) => messageText(bytes, { names: {}, context: { version: OF10 } }),
         statusChanged: () => configurator.schedule(),
       }),
-    open: (want, { gate }) => openNetdev(want, { links, dummies, egress: tunnelStatus }, gate),
+    open: (want, { gate, datapath }) =>
+      openNetdev(want, { links, dummies, egress: tunnelStatus, vhost: vhostOn(datapath) }, gate),
     log: vlog.module('bridge'),
     deviceLog: vlog.module('netdev'),
   });

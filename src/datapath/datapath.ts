@@ -27,6 +27,8 @@ export type PortSpec =
   | { kind: 'packet-plain'; fd: number; mtu: number }
   /** TAP file descriptor with IFF_VNET_HDR, non-blocking. `vnetHeaderBytes` is 10 or 12. */
   | { kind: 'tap'; fd: number; vnetHeaderBytes: number; mtu: number }
+  /** A guest's virtio-net device. `fd`: epoll descriptor of its doorbell; `control`: address of the page of vhost-control.ts. */
+  | { kind: 'vhost-user'; fd: number; control: number; mtu: number }
   /**
    * Tunnels of a kind, over sockets that the datapath opens itself (they need no grace period). `families`: 4 and 6, the second one
    * as far as the machine has it. `udpPort` is 0 for GRE. `sequence`: GRE with sequence numbers.

@@ -39,6 +39,7 @@ import { Shared } from './shared.ts';
 import { TapPort } from './tap-port.ts';
 import { TunnelPort } from './tunnel-port.ts';
 import { UpcallQuota } from './upcall-quota.ts';
+import { VhostPort } from './vhost-port.ts';
 import { warmUp } from './warm-up.ts';
 
 const PRIO_PROCESS = 0;
@@ -287,7 +288,9 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
           ? new PacketPlainPort(portNo, name, spec, region, buffers, shared)
           : spec.kind === 'tunnel'
             ? new TunnelPort(portNo, name, spec, region, shared)
-            : new TapPort(portNo, name, spec, region, buffers, shared);
+            : spec.kind === 'vhost-user'
+              ? new VhostPort(portNo, name, spec, region, buffers, shared)
+              : new TapPort(portNo, name, spec, region, buffers, shared);
     try {
       loop.addPort(device);
     } catch (failure) {

@@ -25,7 +25,7 @@ const WAIT_NS = 100_000;
 const LOOKS = 30;
 
 /** The descriptor of a socket of Node's, which has no public name there. */
-const descriptorOf = (socket: Socket): number => {
+export const descriptorOf = (socket: Socket): number => {
   const { _handle } = socket as Socket & { readonly _handle?: { readonly fd?: number } | null };
   return _handle?.fd ?? -1;
 };

@@ -55,6 +55,10 @@ export const eventfd = libc.func('int eventfd(uint32_t, int)');
 export const send = libc.func('int64_t send(int, uintptr_t, uintptr_t, int)');
 /** ssize_t recv(int sockfd, void buf[.len], size_t len, int flags) — recv(2) */
 export const recv = libc.func('int64_t recv(int, uintptr_t, uintptr_t, int)');
+/** ssize_t recvmsg(int sockfd, struct msghdr *msg, int flags) — recv(2) */
+export const recvmsg = libc.func('int64_t recvmsg(int, uintptr_t, int)');
+/** void *memcpy(void dest[restrict .n], const void src[restrict .n], size_t n) — memcpy(3) */
+export const memcpy = libc.func('uintptr_t memcpy(uintptr_t, uintptr_t, uintptr_t)');
 /** int dup2(int oldfd, int newfd) — dup(2) */
 export const dup2 = libc.func('int dup2(int, int)');
 /** int socketpair(int domain, int type, int protocol, int sv[2]) — socketpair(2) */

@@ -71,8 +71,7 @@ describe.skipIf(process.arch !== 'x64').sequential('lab 000 with qemu guests', (
   const start = (index: number, script = '/run/if-up'): Guest =>
     Guest.start(machine, image, {
       name: `test${index + 1}`,
-      ifname: `vif${index}.0`,
-      script,
+      network: { ifname: `vif${index}.0`, script },
       mac: `52:54:00:00:00:0${index + 1}`,
     });
 

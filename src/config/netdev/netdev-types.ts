@@ -13,12 +13,14 @@ import { openPatch } from './patch-netdev.ts';
 import { openSystem } from './system-netdev.ts';
 import { openTapNetdev } from './tap-netdev.ts';
 import { type EgressStatus, openTunnel } from './tunnel-netdev.ts';
+import { openVhostUser, type VhostDeps } from './vhost-user/vhost-netdev.ts';
 
 export interface NetdevDeps {
   /** Null where nothing real is ever opened (--enable-dummy=override). */
   readonly links: Links;
   readonly dummies: DummyNetdevs;
   readonly egress: EgressStatus;
+  readonly vhost: VhostDeps;
 }
 
 type Opener = (want: WantedInterface, deps: NetdevDeps, gate: FrameGate) => Promise<Netdev>;
@@ -33,6 +35,8 @@ const openDummy: Opener = (want, { dummies }, gate) => dummies.open(want, want.t
 
 const openTunnelNetdev: Opener = (want, { egress }) => openTunnel(want, ownAddress(want), egress);
 
+const openVhost: Opener = (want, { vhost }) => openVhostUser(want, ownAddress(want), vhost);
+
 const OPENERS: Readonly<Record<string, Opener>> = {
   system: (want, { links }) =>
     openSystem(want, links, async (name) =>
@@ -41,6 +45,7 @@ const OPENERS: Readonly<Record<string, Opener>> = {
   internal: openTap,
   tap: openTap,
   patch: async (want) => openPatch(want, ownAddress(want)),
+  'vhost-user': openVhost,
   dummy: openDummy,
   'dummy-internal': openDummy,
   'dummy-pmd': openDummy,
@@ -49,7 +54,7 @@ const OPENERS: Readonly<Record<string, Opener>> = {
 
 /** Interface types for everybody, in the order of `iface_types`; dummies are extra. */
 export const INTERFACE_TYPES = [
-  ...['internal', 'patch', 'system', 'tap'],
+  ...['internal', 'patch', 'system', 'tap', 'vhost-user'],
   ...Object.entries(TUNNEL_TYPES).flatMap(([type, { isReal }]) => (isReal ? [type] : [])),
 ].sort();
 export const DUMMY_INTERFACE_TYPES = ['dummy', 'dummy-internal', 'dummy-pmd'] as const;

@@ -5,11 +5,30 @@ import type { Background, Machine } from './machine.ts';
 
 export interface GuestConfig {
   readonly name: string;
-  /** Name of the TAP that qemu opens. */
-  readonly ifname: string;
-  /** Path, inside the machine, of what qemu runs for the TAP. */
-  readonly script: string;
   readonly mac: string;
+  readonly network: GuestNetwork;
+}
+
+type GuestNetwork =
+  /** Name of the TAP that qemu opens; path, inside the machine, of what it runs for it. */
+  | { readonly ifname: string; readonly script: string }
+  /** Socket of a vhost-user port; properties of the device, such as `,csum=off`. */
+  | { readonly vhostUser: string; readonly properties?: string };
+
+const MEMORY_MB = 256;
+
+/** qemu's arguments for the guest's network device. */
+function networkArguments(network: GuestNetwork, mac: string): string {
+  const device = (properties = '') =>
+    `-device virtio-net-pci,netdev=net0,mac=${mac},romfile=${properties}`;
+  if (!('vhostUser' in network))
+    return `-netdev tap,id=net0,ifname=${network.ifname},script=${network.script},downscript=no ${device()}`;
+  return [
+    `-object memory-backend-memfd,id=ram,size=${MEMORY_MB}M,share=on -machine memory-backend=ram`,
+    `-chardev socket,id=c0,path=${network.vhostUser},reconnect=1`,
+    // Without MSI-X: qemu 7.2 ends by a segmentation fault where an emulated (not KVM) guest of vhost-user has it.
+    `-netdev vhost-user,id=net0,chardev=c0 ${device(`,vectors=0${network.properties ?? ''}`)}`,
+  ].join(' ');
 }
 
 export class Guest {
@@ -22,14 +41,13 @@ export class Guest {
     this.#console = terminal;
   }
 
-  /** Starts qemu; it opens the TAP and runs the script before the guest boots. Call booted() next. */
+  /** Starts qemu; it opens the TAP and runs the script, or connects to the port, before the guest boots. Call booted() next. */
   static start(machine: Machine, image: GuestImage, config: GuestConfig): Guest {
     const command = [
-      'qemu-system-x86_64 -accel tcg -m 256 -smp 1 -nodefaults -no-reboot -display none -serial stdio',
+      `qemu-system-x86_64 -accel tcg -m ${MEMORY_MB} -smp 1 -nodefaults -no-reboot -display none -serial stdio`,
       `-name ${config.name} -kernel ${image.kernel} -initrd ${image.initrd}`,
       '-append "console=ttyS0 quiet panic=1 tsc=unstable mitigations=off"',
-      `-netdev tap,id=net0,ifname=${config.ifname},script=${config.script},downscript=no`,
-      `-device virtio-net-pci,netdev=net0,mac=${config.mac},romfile=`,
+      networkArguments(config.network, config.mac),
     ].join(' ');
     return new Guest(config.name, machine.start(command));
   }
