@@ -20,4 +20,5 @@ export default defineConfig([
   bundle({ worker: 'src/datapath/worker.ts' }),
   bundle({ ofctl: 'src/ts-ofctl.ts' }),
   bundle({ vsctl: 'src/ts-vsctl.ts' }),
+  bundle({ appctl: 'src/ts-appctl.ts' }),
 ]);

@@ -39,6 +39,7 @@ import type { TlsFiles } from './ovsdb/jsonrpc.ts';
 import { DatabaseFileError } from './ovsdb/server/database-file.ts';
 import { answersOn, EmbeddedDatabase } from './ovsdb/server/embedded-database.ts';
 import { Links } from './sys/links.ts';
+import { createPidfile, type Pidfile, PidfileError } from './sys/pidfile.ts';
 import { Neighbors } from './tunnels/neighbors.ts';
 import { Router } from './tunnels/router.ts';
 import { CommandTable } from './unixctl/command.ts';
@@ -51,7 +52,7 @@ import { exitCommands } from './unixctl/commands/exit.ts';
 import { fdbCommands } from './unixctl/commands/fdb.ts';
 import { memoryCommands } from './unixctl/commands/memory.ts';
 import { netdevDummyCommands } from './unixctl/commands/netdev-dummy.ts';
-import { ovsdbServerCommands } from './unixctl/commands/ovsdb-server.ts';
+import { databaseUsage, ovsdbServerCommands } from './unixctl/commands/ovsdb-server.ts';
 import { qosCommands } from './unixctl/commands/qos.ts';
 import { revalidatorCommands } from './unixctl/commands/revalidator.ts';
 import { timeCommands } from './unixctl/commands/time.ts';
@@ -62,7 +63,7 @@ import { vlogCommands } from './unixctl/commands/vlog.ts';
 import { UnixctlServer } from './unixctl/server.ts';
 import { Coverage } from './util/coverage.ts';
 import type { RealClock } from './util/real-clock.ts';
-import { OVS_VERSION, PROGRAM_NAME, VERSION_LINE } from './util/version.ts';
+import { DATABASE_PROGRAM, OVS_VERSION, PROGRAM_NAME, VERSION_LINE } from './util/version.ts';
 import type { Vlog } from './util/vlog.ts';
 
 /** A started switch. */
@@ -301,7 +302,7 @@ export async function startSwitch(
   const switches = (): Switch[] => fabrics.map((fabric) => fabric.switch);
   let stopping: Promise<void> | null = null;
   const commands = new CommandTable([
-    ...versionCommands(),
+    ...versionCommands(PROGRAM_NAME),
     ...vlogCommands(vlog),
     ...coverageCommands(coverage),
     ...qosCommands((name) => qosReport(applier, name)),
@@ -335,6 +336,13 @@ export async function startSwitch(
       ? null
       : (options.unixctl ?? `${options.paths.runDir}/${PROGRAM_NAME}.${process.pid}.ctl`);
   if (controlSocket !== null) await unixctl.listen(controlSocket);
+  const databaseControl =
+    embedded === null || options.unixctl === 'none'
+      ? null
+      : await controlDatabase(embedded, options, { vlog, clock, coverage }, async () => {
+          await stop(false);
+          ends.onExit();
+        });
   client.start();
   const stop = (cleanup: boolean): Promise<void> => {
     stopping ??= (async () => {
@@ -358,6 +366,7 @@ export async function startSwitch(
     stop: async (cleanup) => {
       await stop(cleanup);
       await unixctl.close();
+      await databaseControl?.close();
     },
   };
 }
@@ -394,6 +403,43 @@ async function serveDatabase(
     log.info(`${error.message}, which is expected to serve it on ${socket}`);
     return null;
   }
+}
+
+/**
+ * What `ovs-appctl -t ovsdb-server` looks for: a control socket of that name and, for a daemon with a pidfile, a second one. `exit` there ends
+ * the daemon, since both are one process.
+ */
+async function controlDatabase(
+  embedded: EmbeddedDatabase,
+  { paths, pidfile }: RunOptions,
+  { vlog, clock, coverage }: { vlog: Vlog; clock: RealClock; coverage: Coverage },
+  exit: () => Promise<void>,
+): Promise<{ close(): Promise<void> }> {
+  const base = `${paths.runDir}/${DATABASE_PROGRAM}`;
+  const log = vlog.module('unixctl');
+  const commands = new CommandTable([
+    ...versionCommands(DATABASE_PROGRAM),
+    ...vlogCommands(vlog),
+    ...coverageCommands(coverage),
+    ...memoryCommands(() => databaseUsage(embedded)),
+    ...ovsdbServerCommands(embedded),
+    ...exitCommands(exit),
+  ]);
+  const unixctl = new UnixctlServer({ commands, clock, log });
+  await unixctl.listen(`${base}.${process.pid}.ctl`);
+  let held: Pidfile | null = null;
+  try {
+    if (pidfile !== undefined) held = createPidfile(`${base}.pid`, false);
+  } catch (error) {
+    if (!(error instanceof PidfileError)) throw error;
+    log.warn(error.message);
+  }
+  return {
+    close: async () => {
+      held?.remove();
+      await unixctl.close();
+    },
+  };
 }
 
 /** Keys and certificates of the command line, null unless all are given. Throws what reading fails with. */

@@ -1,36 +1,23 @@
 /** ts-vsctl's entry: the real process, terminal and files for the client of src/cli/vsctl. */
 import { randomUUID } from 'node:crypto';
-import { readFileSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NAME, runVsctl } from './cli/vsctl/client.ts';
 import { fail } from './cli/vsctl/vsctl-error.ts';
+import { writeText } from './cli/write-text.ts';
 import { RealClock } from './util/real-clock.ts';
 import { Vlog } from './util/vlog.ts';
 
 const STDOUT = 1;
 const STDERR = 2;
 
-/** Written at once, so that what a pipe's reader sees is in order and complete; a reader that went away ends the program. */
-function write(fd: number, text: string): void {
-  const bytes = new TextEncoder().encode(text);
-  for (let at = 0; at < bytes.length; ) {
-    try {
-      at += writeSync(fd, bytes, at);
-    } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : '';
-      if (code === 'EAGAIN') continue;
-      process.exit(code === 'EPIPE' ? 0 : 1);
-    }
-  }
-}
-
 const log = new Vlog({
   clock: new RealClock(),
   origin: { application: NAME, subprogram: '', pid: process.pid, hostname: hostname() },
-  console: (line) => write(STDERR, `${line}\n`),
+  console: (line) => writeText(STDERR, `${line}\n`),
 });
 
 /** The name of the program that started this one, as its command line has it (proc(5)). */
@@ -47,8 +34,8 @@ const pem = (file: string | undefined): string | undefined =>
 
 process.exitCode = await runVsctl(process.argv.slice(2), {
   env: process.env,
-  print: (text) => write(STDOUT, text),
-  complain: (text) => write(STDERR, text),
+  print: (text) => writeText(STDOUT, text),
+  complain: (text) => writeText(STDERR, text),
   newUuid: randomUUID,
   parent: parentName,
   alarm: (seconds) => {

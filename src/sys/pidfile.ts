@@ -91,6 +91,39 @@ function lockHolder(path: string): number | undefined {
   }
 }
 
+/** What a pidfile says: the process that lives and holds it, or why there is none. */
+export type PidfileReading =
+  | { readonly pid: number }
+  | {
+      /** A text of strerror(3). */
+      readonly reason: string;
+      /** What is worth a line in the log, behind the file's name. */
+      readonly detail?: string;
+    };
+
+/** The living process of a pidfile. A lock held in another pid namespace has no number here: the file's counts. */
+export function readPidfile(path: string): PidfileReading {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r+');
+  } catch (error) {
+    const reason = systemReason(error);
+    return { reason, detail: `open: ${reason}` };
+  }
+  try {
+    const reason = 'No such process';
+    const holder = holderOfLock(fd);
+    if (holder === undefined) return { reason };
+    const [line] = readFileSync(fd, 'utf8').split('\n');
+    if (line === '') return { reason, detail: 'read: unexpected end of file' };
+    const pid = Number.parseInt(line, 10);
+    if (holder === 0 || holder === pid) return { pid };
+    return { reason, detail: `stale pidfile for pid ${line} being deleted by pid ${holder}` };
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** Locks a whole file for writing (fcntl(2), F_SETLK). False when another process has it; throws SystemError for anything else. */
 export function lockWhole(fd: number, name = `descriptor ${fd}`): boolean {
   const lock = wholeFile(F_WRLCK);

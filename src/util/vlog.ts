@@ -296,10 +296,16 @@ export class Vlog implements LogSource {
   }
 }
 
+/** Where libuv's words are not those of libc. */
+const LIBC_TEXTS: Readonly<Record<string, string>> = {
+  EISDIR: 'Is a directory',
+  ENAMETOOLONG: 'File name too long',
+};
+
 /** strerror's text out of Node's `ENOENT: no such file or directory, open '...'`, capitalised as libc does. */
 export function systemReason(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  const found = /^E[A-Z0-9]+: ([^,]+)/.exec(text);
-  const reason = found === null ? text : found[1];
+  const found = /^(E[A-Z0-9]+): ([^,]+)/.exec(text);
+  const reason = found === null ? text : (LIBC_TEXTS[found[1]] ?? found[2]);
   return reason.charAt(0).toUpperCase() + reason.slice(1);
 }

@@ -43,7 +43,7 @@ beforeEach(async () => {
   coverage.counter('netdev_sent');
   shutdowns = [];
   commands = new CommandTable([
-    ...versionCommands(),
+    ...versionCommands('ovs-vswitchd'),
     ...vlogCommands(vlog),
     ...coverageCommands(coverage),
     ...memoryCommands(() => ({ rules: 5, ports: 3, 'udpif keys': 0, handlers: 1 })),
