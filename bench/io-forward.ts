@@ -12,7 +12,7 @@ import type { PortNo, PortSpec } from '../src/datapath/datapath.ts';
 import { ProgramBuilder } from '../src/datapath/program.ts';
 import { WorkerDatapath } from '../src/datapath/worker-datapath.ts';
 import { IN_PORT } from '../src/packet/key.ts';
-import { closeDescriptor, openPacketSocket } from '../src/sys/packet-socket.ts';
+import { closeDevice, openPacketSocket } from '../src/sys/packet-socket.ts';
 import { openTap } from '../src/sys/tap.ts';
 import { RealClock } from '../src/util/real-clock.ts';
 
@@ -147,6 +147,6 @@ try {
   });
 } finally {
   await datapath.close();
-  for (const spec of specs) if ('fd' in spec) await closeDescriptor(spec.fd);
+  for (const spec of specs) if ('fd' in spec) await closeDevice(spec);
   for (const host of hosts) await sh(`ip netns del ${host} || true`);
 }

@@ -21,10 +21,20 @@ export type PortNo = number & { readonly [portNoBrand]: true };
  * A file descriptor is owned by the main thread; the datapath only uses it between addPort and removePort.
  */
 export type PortSpec =
-  /** AF_PACKET socket, bound and promiscuous, with a TPACKET_V2 receive ring set up and not yet mapped. */
-  | { kind: 'packet'; fd: number; slotBytes: number; slotCount: number; mtu: number }
+  /**
+   * AF_PACKET socket, bound and promiscuous, with a TPACKET_V2 receive ring set up and not yet mapped. Frames leave by `sendFd`,
+   * a second socket that receives nothing.
+   */
+  | {
+      kind: 'packet';
+      fd: number;
+      sendFd: number;
+      slotBytes: number;
+      slotCount: number;
+      mtu: number;
+    }
   /** AF_PACKET socket without ring: recvmmsg with auxdata. The fallback. */
-  | { kind: 'packet-plain'; fd: number; mtu: number }
+  | { kind: 'packet-plain'; fd: number; sendFd: number; mtu: number }
   /** TAP file descriptor with IFF_VNET_HDR, non-blocking. `vnetHeaderBytes` is 10 or 12. */
   | { kind: 'tap'; fd: number; vnetHeaderBytes: number; mtu: number }
   /** A guest's virtio-net device. `fd`: epoll descriptor of its doorbell; `control`: address of the page of vhost-control.ts. */

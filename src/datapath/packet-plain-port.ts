@@ -74,7 +74,7 @@ export class PacketPlainPort implements DevicePort {
     this.counters = shared.counters;
     this.stats = shared.ports;
     this.base = shared.portBase(portNo);
-    this.queue = new SendQueue(spec.fd, region, shared, this.base);
+    this.queue = new SendQueue(spec.sendFd, region, shared, this.base);
   }
 
   receive(batch: Batch): number {

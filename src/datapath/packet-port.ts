@@ -102,7 +102,7 @@ export class PacketPort implements DevicePort {
     this.slotBytes = spec.slotBytes;
     this.ringBytes = spec.slotBytes * spec.slotCount;
     this.ring = ringAt >= 0 ? ringAt : region.mapRing(spec.fd, this.ringBytes);
-    this.queue = new SendQueue(spec.fd, region, shared, this.base);
+    this.queue = new SendQueue(spec.sendFd, region, shared, this.base);
   }
 
   receive(batch: Batch): number {

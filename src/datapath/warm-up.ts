@@ -65,6 +65,7 @@ export function warmUp(worker: Worker): void {
     const spec = {
       kind: 'packet',
       fd: near,
+      sendFd: near,
       slotBytes: SLOT_BYTES,
       slotCount: SLOTS,
       mtu: 1500,

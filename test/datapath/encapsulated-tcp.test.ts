@@ -9,7 +9,7 @@ import type { PortNo, PortSpec } from '../../src/datapath/datapath.ts';
 import { ProgramBuilder } from '../../src/datapath/program.ts';
 import { WorkerDatapath } from '../../src/datapath/worker-datapath.ts';
 import { ETH_TYPE_PROTO, IN_PORT } from '../../src/packet/key.ts';
-import { closeDescriptor, openPacketSocket } from '../../src/sys/packet-socket.ts';
+import { closeDevice, openPacketSocket } from '../../src/sys/packet-socket.ts';
 import { RealClock } from '../../src/util/real-clock.ts';
 import { workerBundle } from '../support/worker-bundle.ts';
 
@@ -58,7 +58,7 @@ test.each(['push_mpls', 'push_pbb'])(
     });
     undo.push(async () => {
       await datapath.close();
-      for (const spec of specs) if ('fd' in spec) await closeDescriptor(spec.fd);
+      for (const spec of specs) if ('fd' in spec) await closeDevice(spec);
     });
     // Ports 1 and 2 lead to the hosts; 3 and 4 are the ends of one wire with room for the added header.
     const names = [`ta${id}`, `tb${id}`, `tc${id}`, `td${id}`];

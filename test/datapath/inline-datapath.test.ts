@@ -433,7 +433,7 @@ describe('limits', () => {
       'x: port 1 is in use',
     );
     await expect(
-      datapath.addPort(P(2), 'eth0', { kind: 'packet-plain', fd: 3, mtu: 1500 }),
+      datapath.addPort(P(2), 'eth0', { kind: 'packet-plain', fd: 3, sendFd: 4, mtu: 1500 }),
     ).rejects.toThrow(DatapathError);
   });
 

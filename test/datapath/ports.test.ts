@@ -14,7 +14,7 @@ import { Shared } from '../../src/datapath/shared.ts';
 import { TapPort } from '../../src/datapath/tap-port.ts';
 import { Epoll } from '../../src/sys/epoll.ts';
 import { type MappedRegion, mappedRegion } from '../../src/sys/mapped-region.ts';
-import { closeDescriptor, openPacketSocket } from '../../src/sys/packet-socket.ts';
+import { closeDevice, openPacketSocket } from '../../src/sys/packet-socket.ts';
 import { heapRegion } from '../../src/sys/region.ts';
 import { openTap } from '../../src/sys/tap.ts';
 import {
@@ -66,7 +66,7 @@ async function wire(kind: 'packet' | 'packet-plain' | 'tap', far: string): Promi
     const port = new TapPort(P(1), far, spec, region, buffers, shared);
     const remove = () => ip('link', 'del', far);
     const close = async () => {
-      await closeDescriptor(spec.fd);
+      await closeDevice(spec);
       region.close();
     };
     return { port, region, shared, device: far, remove, close };
@@ -95,7 +95,7 @@ async function wire(kind: 'packet' | 'packet-plain' | 'tap', far: string): Promi
   };
   const close = async () => {
     remove();
-    await closeDescriptor(spec.fd);
+    await closeDevice(spec);
     region.close();
   };
   return { port, region, shared, device, remove, close };
@@ -151,7 +151,7 @@ async function deviceHarness(kind: 'packet' | 'packet-plain' | 'tap'): Promise<P
       return passed;
     },
     async close() {
-      await closeDescriptor(spec.fd);
+      await closeDevice(spec);
       await near.close();
       region.close();
     },
@@ -231,7 +231,7 @@ describe('a device that goes away under its port', () => {
       mtu: 1500,
       slotCount: 0,
     });
-    undo.unshift(() => closeDescriptor(peer.fd));
+    undo.unshift(() => closeDevice(peer));
     if (peer.kind !== 'packet-plain') throw new Error('a ring');
     const buffers = new FrameBuffers(near.region);
     near.shared.assignPort(P(2));
@@ -258,7 +258,7 @@ describe('a device that goes away under its port', () => {
       mtu: 1500,
       slotCount: 0,
     });
-    undo.unshift(() => closeDescriptor(peer.fd));
+    undo.unshift(() => closeDevice(peer));
     if (peer.kind !== 'packet-plain') throw new Error('a ring');
     near.shared.assignPort(P(2));
     const buffers = new FrameBuffers(near.region);

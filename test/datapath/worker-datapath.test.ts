@@ -9,7 +9,7 @@ import { ProgramBuilder } from '../../src/datapath/program.ts';
 import { WorkerDatapath, type WorkerDatapathOptions } from '../../src/datapath/worker-datapath.ts';
 import { IN_PORT } from '../../src/packet/key.ts';
 import { addressOf, write } from '../../src/sys/libc.ts';
-import { closeDescriptor, openPacketSocket } from '../../src/sys/packet-socket.ts';
+import { closeDevice, openPacketSocket } from '../../src/sys/packet-socket.ts';
 import { openTap } from '../../src/sys/tap.ts';
 import { RealClock } from '../../src/util/real-clock.ts';
 import { datapathContract } from '../contract/datapath.ts';
@@ -81,7 +81,14 @@ describe('the worker datapath', () => {
 
   test('says which port could not be added, and why', async () => {
     const datapath = start();
-    const spec = { kind: 'packet', fd: 0, slotBytes: 2048, slotCount: 32, mtu: 1500 } as const;
+    const spec = {
+      kind: 'packet',
+      fd: 0,
+      sendFd: 0,
+      slotBytes: 2048,
+      slotCount: 32,
+      mtu: 1500,
+    } as const;
     await expect(datapath.addPort(P(1), 'eth7', spec)).rejects.toThrow(
       /^eth7: receive ring of 65536 bytes: mmap failed/,
     );
@@ -160,7 +167,7 @@ describe('the worker datapath', () => {
       expect(user + system).toBeLessThan(200_000);
       if (kind === 'tap') expect(lines).toEqual([`${names[0]}: the device is gone`]);
       for (const port of [1, 2]) await datapath.removePort(P(port));
-      for (const spec of [...specs, socket]) if ('fd' in spec) await closeDescriptor(spec.fd);
+      for (const spec of [...specs, socket]) if ('fd' in spec) await closeDevice(spec);
       if (kind === 'packet') ip('link', 'del', names[1]);
       await datapath.close();
     },

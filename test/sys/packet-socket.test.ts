@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { close } from '../../src/sys/libc.ts';
 import { mappedRegion } from '../../src/sys/mapped-region.ts';
-import { closeDescriptor, openPacketSocket, takeSocketError } from '../../src/sys/packet-socket.ts';
+import { closeDevice, openPacketSocket, takeSocketError } from '../../src/sys/packet-socket.ts';
 
 const dev = `ps${process.pid % 1000000}`;
 const ip = (...args: string[]) => execFileSync('ip', args, { encoding: 'utf8' });
@@ -35,37 +35,38 @@ describe('a packet socket', () => {
     const socket = await openPacketSocket({ name: dev, ifindex: ifindexOf(dev), mtu: 1500 });
     expect(socket).toMatchObject({ kind: 'packet', slotBytes: 2048, slotCount: 1024, mtu: 1500 });
     expect(ip('-d', 'link', 'show', dev)).toContain('promiscuity 1');
-    await closeDescriptor(socket.fd);
+    await closeDevice(socket);
     expect(ip('-d', 'link', 'show', dev)).toContain('promiscuity 0');
   });
 
   test('gives larger, fewer slots to a large MTU', async () => {
     const socket = await openPacketSocket({ name: dev, ifindex: ifindexOf(dev), mtu: 9000 });
     expect(socket).toMatchObject({ kind: 'packet', slotBytes: 16384, slotCount: 128 });
-    await closeDescriptor(socket.fd);
+    await closeDevice(socket);
   });
 
   test('goes without a ring when the kernel refuses one', async () => {
     const options = { name: dev, ifindex: ifindexOf(dev), mtu: 1500, slotCount: 1 << 30 };
     const socket = await openPacketSocket(options);
     expect(socket.kind).toBe('packet-plain');
-    await closeDescriptor(socket.fd);
+    await closeDevice(socket);
   });
 
   test('opens on an interface that is down and leaves no pending error', async () => {
     const socket = await openPacketSocket({ name: dev, ifindex: ifindexOf(dev), mtu: 1500 });
     expect(takeSocketError(socket.fd)).toBe(0);
-    await closeDescriptor(socket.fd);
+    await closeDevice(socket);
   });
 
   test('names the interface that does not exist, and leaks no descriptor', async () => {
     const open = await openPacketSocket({ name: dev, ifindex: ifindexOf(dev), mtu: 1500 });
     const before = openSockets();
-    expect(before).toBe(1);
+    // One to receive, one to send.
+    expect(before).toBe(2);
     const options = { name: 'eth77', ifindex: 0x7ffffff0, mtu: 1500 };
     await expect(openPacketSocket(options)).rejects.toThrow(/^eth77: .*No such device/);
     expect(openSockets()).toBe(before);
-    await closeDescriptor(open.fd);
+    await closeDevice(open);
   });
 
   test('opens and closes many at once without queueing their waits one after the other', async () => {
@@ -73,7 +74,7 @@ describe('a packet socket', () => {
     const options = { name: dev, ifindex, mtu: 1500, slotCount: 64 };
     const sockets = await Promise.all(Array.from({ length: 300 }, () => openPacketSocket(options)));
     expect(new Set(sockets.map((socket) => socket.fd)).size).toBe(300);
-    await Promise.all(sockets.map((socket) => closeDescriptor(socket.fd)));
+    await Promise.all(sockets.map(closeDevice));
     expect(close(sockets[0].fd)).toBe(-1);
   });
 });
@@ -97,7 +98,7 @@ describe('a mapped region', () => {
     expect(region.bytes[offset + bytes - 1]).toBe(9);
     region.unmapRing(offset, bytes);
     expect(region.bytes[before]).toBe(7);
-    await closeDescriptor(socket.fd);
+    await closeDevice(socket);
     region.close();
   });
 

@@ -2,10 +2,9 @@
  * A device that somebody else owns: veth, physical NIC, the TAP that qemu opened. Reached through a packet socket, never taken
  * over.
  */
-import type { PortSpec } from '../../datapath/datapath.ts';
 import { driverInfo, linkSettings } from '../../sys/ethtool.ts';
 import type { Link, Links } from '../../sys/links.ts';
-import { closeDescriptor, openPacketSocket } from '../../sys/packet-socket.ts';
+import { closeDevice, openPacketSocket, type PacketSocket } from '../../sys/packet-socket.ts';
 import type { RunningDevice } from '../report-ops.ts';
 import type { WantedInterface } from '../wanted.ts';
 import { type Netdev, NetdevError } from './netdev.ts';
@@ -38,14 +37,14 @@ export async function openSystem(
 class SystemNetdev implements Netdev {
   readonly name: string;
   readonly typeText = 'system';
-  readonly spec: PortSpec & { fd: number };
+  readonly spec: PacketSocket;
   readonly ifindex: number;
   private readonly links: Links;
   private readonly initialCarrierChanges: number;
   private last: Link;
   private readonly driver: Readonly<Record<string, string>>;
 
-  constructor(link: Link, spec: PortSpec & { fd: number }, links: Links) {
+  constructor(link: Link, spec: PacketSocket, links: Links) {
     this.name = link.name;
     this.ifindex = link.ifindex;
     this.spec = spec;
@@ -83,7 +82,7 @@ class SystemNetdev implements Netdev {
   }
 
   async close(): Promise<void> {
-    await closeDescriptor(this.spec.fd);
+    await closeDevice(this.spec);
   }
 }
 
