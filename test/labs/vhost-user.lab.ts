@@ -8,6 +8,29 @@ import { type GuestImage, guestImage } from './support/guest-image.ts';
 import { Machine } from './support/machine.ts';
 import { isReference, Switch } from './support/switch.ts';
 
+/** A seeded noise, messages with lengths that lie, and messages with descriptors that nobody asked for. */
+const GARBAGE = `
+import array, os, random, socket, struct
+random.seed(1)
+for i in range(60):
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(2)
+    s.connect("/run/vhost1")
+    request = random.choice([1, 2, 5, 9, 12, 13, 18, 77])
+    body = random.randbytes(random.choice([0, 3, 8, 40, 300]))
+    data = struct.pack("<III", request, 1, random.choice([len(body), 2**31, 4096])) + body
+    if i % 3 == 0:
+        data = random.randbytes(200)
+    fds = array.array("i", [0] * random.randrange(9))
+    try:
+        s.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)] if fds else [])
+        if i % 2:
+            s.recv(100)
+    except OSError:
+        pass
+    s.close()
+`;
+
 // Open vSwitch has vhost-user in its DPDK build only; the guest's kernel is one for x86-64.
 describe.skipIf(process.arch !== 'x64' || isReference()).sequential('guests by vhost-user', () => {
   let machine: Machine;
@@ -68,6 +91,18 @@ describe.skipIf(process.arch !== 'x64' || isReference()).sequential('guests by v
     expect(await machine.sh('cat /run/precious')).toBe('precious\n');
     await machine.sh('ovs-vsctl del-port bad');
     expect(await machine.sh('stat -c %a /run/vhost1')).toBe('700\n');
+  });
+
+  step('who does not speak the protocol loses only its connection', async () => {
+    const fds = async (): Promise<number> =>
+      Number(await machine.sh('ls /proc/$(cat /run/openvswitch/ovs-vswitchd.pid)/fd | wc -l'));
+    const before = await fds();
+    await machine.sh('python3 -', { input: GARBAGE });
+    await machine.until('ovs-vsctl get interface vu1 status', (out) =>
+      out.includes('disconnected'),
+    );
+    expect(await fds()).toBeLessThanOrEqual(before + 1);
+    expect(vswitch.running()).toBe(true);
   });
 
   step('guests boot, and the link comes up', async () => {
