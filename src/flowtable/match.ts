@@ -39,28 +39,6 @@ export function matchOf(values: Uint32Array, mask: Uint32Array, count: number): 
   return match;
 }
 
-/** As matchOf; where the mask is the one of `like`, the match shares its memory. */
-export function matchLike(
-  like: Match,
-  values: Uint32Array,
-  mask: Uint32Array,
-  count: number,
-): Match {
-  const { words, masks } = like;
-  let i = 0;
-  for (let w = 0; w < count; w++) {
-    if (mask[w] === 0) continue;
-    if (i === words.length || words[i] !== w || masks[i] !== mask[w]) {
-      return matchOf(values, mask, count);
-    }
-    i++;
-  }
-  if (i < words.length) return matchOf(values, mask, count);
-  const own = new Uint32Array(words.length);
-  for (i = 0; i < words.length; i++) own[i] = values[words[i]] & masks[i];
-  return { words, values: own, masks };
-}
-
 /** Collects a match field by field; `set` on the same word again adds bits. */
 export class MatchBuilder {
   private readonly values = new Uint32Array(FLOW_WORDS);

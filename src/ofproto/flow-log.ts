@@ -9,7 +9,7 @@ import { DP_WORDS, FLOW_WORDS } from '../packet/key.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger, LogSource } from '../util/logger.ts';
 import { rateLimited } from '../util/rate-limit.ts';
-import { denseKey, type Ukey } from './ukey.ts';
+import type { Ukey } from './ukey.ts';
 
 const LINES_PER_MINUTE = 600;
 
@@ -57,9 +57,9 @@ export class FlowLog {
 
 function keyAndMask(ukey: Ukey): { key: Uint32Array; mask: Uint32Array } {
   const key = new Uint32Array(FLOW_WORDS);
-  denseKey(ukey, key);
+  ukey.fill(key);
   const mask = new Uint32Array(DP_WORDS);
-  const { words, masks } = ukey.match;
+  const { words, masks } = ukey.mask;
   for (let i = 0; i < words.length; i++) mask[words[i]] = masks[i];
   return { key, mask };
 }

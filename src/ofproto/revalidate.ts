@@ -10,13 +10,12 @@
  */
 import type { Datapath } from '../datapath/datapath.ts';
 import { FLOW_SLOTS } from '../datapath/datapath.ts';
-import { matchOf, sameMatch } from '../flowtable/match.ts';
-import { CT_NW_SRC, CT_STATE, DP_WORDS, FLOW_WORDS } from '../packet/key.ts';
+import { CT_NW_SRC, CT_STATE, FLOW_WORDS } from '../packet/key.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { FlowCache } from './flow-cache.ts';
 import type { FlowLog } from './flow-log.ts';
 import { ChangeLog, type RuleChange } from './rule-changes.ts';
-import { denseKey, type Ukey } from './ukey.ts';
+import type { Ukey } from './ukey.ts';
 import { XlateScratch, type XlateSource } from './xlate/context.ts';
 import { applyEffects, type Effect } from './xlate/effect.ts';
 import { type Translation, translate } from './xlate/translate.ts';
@@ -216,7 +215,7 @@ export class Revalidator {
 
     let sliceStartMs = startMs;
     let inSlice = 0;
-    for (const ukey of [...cache.all()]) {
+    for (const ukey of cache.all()) {
       if (this.isClosed) return;
       if (ukey.installed) this.visit(ukey, clock.now(), idleMs, removeAll);
       if (++inSlice % UKEYS_PER_LOOK !== 0) continue;
@@ -243,8 +242,8 @@ export class Revalidator {
 
   private visit(ukey: Ukey, now: number, idleMs: number, remove: boolean): void {
     if (ukey.generation !== this.generation) {
-      const { generation, effects, match } = ukey;
-      if (!this.log.concerns(generation, effects, match)) ukey.generation = this.generation;
+      if (!this.log.concerns(ukey.generation, ukey.effects, ukey))
+        ukey.generation = this.generation;
     }
     const isFresh = ukey.generation === this.generation;
     const hasTraffic = this.pushStats(ukey, now, isFresh);
@@ -285,10 +284,9 @@ export class Revalidator {
     const { cache, source } = this.deps;
     const { flow } = this;
     const generation = this.generation;
-    denseKey(ukey, flow);
+    ukey.fill(flow);
     const translation = translate(source, flow, null, this.scratch);
-    const match = matchOf(flow, this.maskOf(translation), DP_WORDS);
-    if (!sameMatch(match, ukey.match)) {
+    if (cache.maskOf(this.maskOf(translation)) !== ukey.mask) {
       this.deps.count('revalidate_mask_changed');
       cache.remove(ukey, now);
       return;

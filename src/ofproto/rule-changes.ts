@@ -61,8 +61,13 @@ export class ChangeLog {
   }
 
   /** True when what was translated at `generation` may be different now. */
-  concerns(generation: number, effects: readonly Effect[], match: Match): boolean {
+  concerns(
+    generation: number,
+    effects: readonly Effect[],
+    megaflow: { readonly match: Match },
+  ): boolean {
     if (generation < this.from) return true;
+    const { match } = megaflow;
     for (let i = generation - this.from; i < this.changes.length; i++) {
       if (concerns(this.changes[i], effects, match)) return true;
     }

@@ -8,12 +8,11 @@
 import type { Datapath, Upcall } from '../datapath/datapath.ts';
 import { UpcallReason } from '../datapath/datapath.ts';
 import { CookieKind } from '../datapath/program.ts';
-import { MATCH_ALL, type Match, matchLike, sameMask } from '../flowtable/match.ts';
 import { DP_WORDS, FLOW_WORDS, TCP_FLAGS } from '../packet/key.ts';
 import type { Clock } from '../util/clock.ts';
 import type { FlowCache } from './flow-cache.ts';
 import type { FlowLog } from './flow-log.ts';
-import type { Ukey } from './ukey.ts';
+import type { Ukey, UkeyMask } from './ukey.ts';
 import { XlateScratch, type XlateSource } from './xlate/context.ts';
 import { applyEffects } from './xlate/effect.ts';
 import { type Translation, translate } from './xlate/translate.ts';
@@ -45,8 +44,8 @@ export class UpcallHandler {
   private readonly deps: UpcallDeps;
   private readonly flow = new Uint32Array(FLOW_WORDS);
   private readonly scratch = new XlateScratch();
-  /** Matches of which only the masks count, the last used first; no two have the same. */
-  private readonly recent: Match[] = [];
+  /** Masks, the last used first. */
+  private readonly recent: UkeyMask[] = [];
   private hasLearned = false;
 
   constructor(deps: UpcallDeps) {
@@ -89,18 +88,17 @@ export class UpcallHandler {
     if (applyEffects(translation.effects, 1, upcall.frameBytes, now, tcpFlags)) {
       this.hasLearned = true;
     }
-    const like = this.recent.length > 0 ? this.recent[0] : MATCH_ALL;
-    const match = matchLike(like, upcall.key, deps.maskOf(translation), DP_WORDS);
-    const installed = deps.cache.find(match);
+    const mask = deps.cache.maskOf(deps.maskOf(translation));
+    const installed = deps.cache.find(mask, upcall.key);
     if (installed !== null) {
       deps.cache.update(installed, translation, generation, now);
-      this.remember(installed);
+      this.remember(mask);
     } else if (deps.cache.size >= deps.flowLimit()) {
       deps.count('upcall_flow_limit_hit');
     } else {
-      const ukey = deps.cache.install(match, translation, upcall.key, now, generation);
+      const ukey = deps.cache.install(mask, translation, upcall.key, now, generation);
       if (ukey !== null) {
-        this.remember(ukey);
+        this.remember(mask);
         deps.log.added(ukey);
       } else deps.count('upcall_flow_limit_hit');
     }
@@ -130,18 +128,18 @@ export class UpcallHandler {
 
   private findRecent(key: Uint32Array, generation: number): Ukey | null {
     for (let i = 0; i < this.recent.length; i++) {
-      const ukey = this.deps.cache.findCovering(this.recent[i], key);
+      const ukey = this.deps.cache.find(this.recent[i], key);
       if (ukey?.generation === generation) return ukey;
     }
     return null;
   }
 
-  private remember({ match }: Ukey): void {
+  private remember(mask: UkeyMask): void {
     const { recent } = this;
-    if (recent.length > 0 && recent[0].words === match.words) return;
-    const at = recent.findIndex((other) => sameMask(other, match));
+    if (recent[0] === mask) return;
+    const at = recent.indexOf(mask);
     if (at >= 0) recent.splice(at, 1);
-    recent.unshift(match);
+    recent.unshift(mask);
     if (recent.length > RECENT) recent.pop();
   }
 }

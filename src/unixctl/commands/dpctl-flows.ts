@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { parseProgram } from '../../datapath/program-parse.ts';
 import { formatProgram } from '../../datapath/program-text.ts';
-import { matchOf } from '../../flowtable/match.ts';
 import type { Switch } from '../../ofproto/switch.ts';
 import type { Ukey } from '../../ofproto/ukey.ts';
 import type { Translation } from '../../ofproto/xlate/translate.ts';
@@ -114,7 +113,7 @@ export function dpctlFlowCommands(switches: () => readonly Switch[], log: Logger
         const view = open(rest, 1);
         const { ufid } = splitUfid(rest[rest.length - 1]);
         if (ufid === null) throw failed('parsing flow ufid (Invalid argument)');
-        const ukey = find(view, (u) => String(u.ufid) === ufid);
+        const ukey = find(view, (u) => u.ufid === ufid);
         if (ukey === null) throw failed('getting flow (No such file or directory)');
         return `${ukeyText(view, ukey, options, 'dpctl')}\n`;
       },
@@ -206,12 +205,12 @@ function keyOfFlow(view: DatapathView, text: string, prefix: string) {
   mask[ETH_TYPE_PROTO] = (mask[ETH_TYPE_PROTO] | 0xffff0000) >>> 0;
   // Without vlan() the frame has no tag.
   if (mask[VLAN0] === 0) mask[VLAN0] = 0xffffffff;
-  return { key, match: matchOf(key, mask, DP_WORDS) };
+  return { key, mask: view.switch.cache.maskOf(mask) };
 }
 
 function putFlow(view: DatapathView, text: string, actions: string, how: Put): string {
   const { ufid, rest } = splitUfid(text);
-  const { key, match } = keyOfFlow(view, rest, 'parsing flow key ');
+  const { key, mask } = keyOfFlow(view, rest, 'parsing flow key ');
   const parsed = parseProgram(actions);
   if (!parsed.ok) throw failed('parsing actions (Invalid argument)');
   const { cache, clock, revalidator } = view.switch;
@@ -226,7 +225,7 @@ function putFlow(view: DatapathView, text: string, actions: string, how: Put): s
     recircIds: [],
     dropReason: null,
   };
-  let ukey = cache.find(match);
+  let ukey = cache.find(mask, key);
   if (ukey !== null && !how.mayModify) throw failed('updating flow table (File exists)');
   if (ukey === null && !how.mayCreate) {
     throw failed('updating flow table (No such file or directory)');
@@ -236,7 +235,7 @@ function putFlow(view: DatapathView, text: string, actions: string, how: Put): s
     ukey = null;
   }
   if (ukey === null) {
-    ukey = cache.install(match, translation, key, now, revalidator.generation, ufid ?? undefined);
+    ukey = cache.install(mask, translation, key, now, revalidator.generation, ufid ?? undefined);
     if (ukey === null) throw failed('updating flow table (No space left on device)');
   } else cache.update(ukey, translation, revalidator.generation, now);
   return how.withStats ? `${statsText(view, ukey)}\n` : '';
@@ -245,8 +244,11 @@ function putFlow(view: DatapathView, text: string, actions: string, how: Put): s
 function deleteFlow(view: DatapathView, text: string, withStats: boolean): string {
   const { ufid, rest } = splitUfid(text);
   let ukey: Ukey | null;
-  if (ufid !== null) ukey = find(view, (u) => String(u.ufid) === ufid);
-  else ukey = view.switch.cache.find(keyOfFlow(view, rest, '').match);
+  if (ufid !== null) ukey = find(view, (u) => u.ufid === ufid);
+  else {
+    const { key, mask } = keyOfFlow(view, rest, '');
+    ukey = view.switch.cache.find(mask, key);
+  }
   if (ukey === null) {
     const hint = ufid === null ? '\nPerhaps you need to specify a UFID?' : '';
     throw failed(`deleting flow (No such file or directory)${hint}`);

@@ -5,7 +5,7 @@
 import { formatProgram } from '../../datapath/program-text.ts';
 import type { Bridge } from '../../ofproto/bridge.ts';
 import type { Switch } from '../../ofproto/switch.ts';
-import { denseKey, type Ukey } from '../../ofproto/ukey.ts';
+import type { Ukey } from '../../ofproto/ukey.ts';
 import { formatFlow } from '../../packet/flow-text.ts';
 import { DP_WORDS, FLOW_WORDS } from '../../packet/key.ts';
 
@@ -45,7 +45,7 @@ export function ukeysOf(view: DatapathView, bridges: readonly Bridge[]): Ukey[] 
   const found: Ukey[] = [];
   const key = new Uint32Array(FLOW_WORDS);
   for (const ukey of view.switch.cache.all()) {
-    denseKey(ukey, key);
+    ukey.fill(key);
     const port = view.switch.portOf(key);
     if (port && bridges.includes(port.bridge)) found.push(ukey);
   }
@@ -60,9 +60,10 @@ export function ukeyText(
   form: 'dpif' | 'dpctl',
 ): string {
   const key = new Uint32Array(FLOW_WORDS);
-  denseKey(ukey, key);
+  ukey.fill(key);
   const mask = new Uint32Array(DP_WORDS);
-  for (let i = 0; i < ukey.match.words.length; i++) mask[ukey.match.words[i]] = ukey.match.masks[i];
+  const { words, masks } = ukey.mask;
+  for (let i = 0; i < words.length; i++) mask[words[i]] = masks[i];
   const stats = view.switch.cache.stats(ukey);
   const [packets, bytes, usedMs, flags] = ukey.settled
     ? [stats.packets, stats.bytes, stats.usedMs, stats.tcpFlags]
