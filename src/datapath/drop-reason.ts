@@ -54,6 +54,8 @@ export const DROP_REASONS = [
   // QoS of a port.
   'drop_tx_qos_queue_full',
   'drop_tx_qos_loss',
+  // Somebody on the way, or the kernel that asked for a neighbour, said that the far end cannot be reached.
+  'drop_tunnel_unreachable',
 ] as const;
 
 export type DropReason = (typeof DROP_REASONS)[number];

@@ -30,7 +30,7 @@ import {
   SOL_UDP,
   UDP_GRO,
 } from '../sys/tunnel-socket.ts';
-import { clearTunnel, TUNNEL_STRIDE } from '../tunnels/tunnel-words.ts';
+import { clearTunnel, TUNNEL_STRIDE, TunnelRefusal } from '../tunnels/tunnel-words.ts';
 import { BATCH_FRAMES, type Batch } from './batch.ts';
 import { Coalescer } from './coalescer.ts';
 import {
@@ -192,7 +192,10 @@ export class OuterReceiver {
     if (this.family === 4) outer[TUN_SRC] = view.getUint32(name + 4);
     else for (let w = 0; w < 4; w++) outer[TUN_IPV6_SRC + w] = view.getUint32(name + 8 + 4 * w);
     this.readControl(i, view.getUint32(message + MSG_CONTROLLEN_AT, true));
-    if (this.hasIpHeader && !this.readIpHeader()) this.end = this.at;
+    if (this.hasIpHeader && !this.readIpHeader()) {
+      this.end = this.at;
+      this.hooks.refused(TunnelRefusal.TRUNCATED);
+    }
   }
 
   private readControl(i: number, bytes: number): void {

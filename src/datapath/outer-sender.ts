@@ -74,6 +74,7 @@ const EHOSTUNREACH = 113;
 
 const QUEUE_FULL = counterIndex('drop_tx_queue_full');
 const TX_ERROR = counterIndex('drop_tx_error');
+const UNREACHABLE = counterIndex('drop_tunnel_unreachable');
 const NO_ROUTE = counterIndex('drop_tunnel_no_route');
 const TOO_LONG = counterIndex('drop_tunnel_mtu_exceeded');
 
@@ -237,13 +238,17 @@ export class OuterSender {
     return at + CMSG_HEADER_BYTES + 8;
   }
 
-  /** Sends all. A message that the kernel refuses is counted under its reason and skipped. */
+  /**
+   * Sends all. A message that the kernel refuses is counted under its reason and skipped. The first error may be of a packet before, of
+   * which ICMP told meanwhile (ip(7), IP_RECVERR): it is this message's when it comes again.
+   */
   flush(): void {
     const count = this.queued;
     if (count === 0) return;
     const { counters, ports } = this.shared;
     const messages = this.region.address + this.memory;
     let done = 0;
+    let pending = 0;
     while (done < count) {
       const sent = sendmmsg(this.fd, messages + done * MMSGHDR_BYTES, count - done, MSG_DONTWAIT);
       if (sent > 0) {
@@ -252,10 +257,17 @@ export class OuterSender {
           ports[this.statsBase + TX_BYTES] += this.lengths[i];
         }
         done += sent;
+        if (pending !== 0 && pending !== EMSGSIZE) counters[UNREACHABLE]++;
+        pending = 0;
         continue;
       }
       const code = errno();
       if (code === EINTR) continue;
+      if (pending === 0 && code !== EAGAIN && code !== ENOBUFS) {
+        pending = code;
+        continue;
+      }
+      pending = 0;
       const lost = this.packets[done];
       switch (code) {
         case EMSGSIZE:

@@ -29,6 +29,7 @@ export const IP_TOS = 1;
 export const IP_TTL = 2;
 export const IP_PKTINFO = 8;
 const IP_MTU_DISCOVER = 10;
+const IP_RECVERR = 11;
 const IP_RECVTTL = 12;
 const IP_RECVTOS = 13;
 const IP_MTU = 14;
@@ -36,6 +37,7 @@ export const SOL_IPV6 = 41;
 const IPV6_UNICAST_HOPS = 16;
 const IPV6_MTU_DISCOVER = 23;
 const IPV6_MTU = 24;
+const IPV6_RECVERR = 25;
 const IPV6_V6ONLY = 26;
 const IPV6_RECVPKTINFO = 49;
 export const IPV6_PKTINFO = 50;
@@ -102,7 +104,7 @@ export function openTunnelReceiver({ udpPort, family }: TunnelSocketOptions): nu
 }
 
 /**
- * Opens a socket to send by, from UDP port `sourcePort` (0: GRE, or any port) or the next free one up to `lastPort`. `df`: packets
+ * Opens a socket to send by. What ICMP says of its packets is a later send's error (IP_RECVERR). From UDP port `sourcePort` (0: GRE, or any port) or the next free one up to `lastPort`. `df`: packets
  * too long for their path are refused (EMSGSIZE) instead of fragmented. `checksum`: of UDP, which IPv6 always has. Throws
  * SystemError.
  */
@@ -120,9 +122,11 @@ export function openTunnelSender(
   if (family === 4) {
     set(fd, SOL_IP, IP_MTU_DISCOVER, discover);
     set(fd, SOL_IP, IP_TTL, DEFAULT_TTL);
+    set(fd, SOL_IP, IP_RECVERR, 1);
   } else {
     set(fd, SOL_IPV6, IPV6_MTU_DISCOVER, discover);
     set(fd, SOL_IPV6, IPV6_UNICAST_HOPS, DEFAULT_TTL);
+    set(fd, SOL_IPV6, IPV6_RECVERR, 1);
     set(fd, SOL_IPV6, IPV6_V6ONLY, 1);
   }
   if (!isUdp) {
