@@ -25,6 +25,8 @@ const RECEIVE_BUFFER_BYTES = 4 << 20;
 /** Far ends whose way back is remembered; and how many packets of one wait for it to be found. */
 const MAX_REMOTES = 1024;
 const MAX_HELD = 32;
+/** Far ends whose way back is being looked for at one time: a socket each. */
+const MAX_PROBES = 16;
 /** How long it is believed. */
 const REMOTE_MS = 10_000;
 const DISCARD_PORT = 9;
@@ -86,6 +88,7 @@ export class PortableSockets {
   private readonly raw = new Map<Family, RawSocket>();
   private rawQueued = 0;
   private readonly remotes = new Map<string, Remote>();
+  private probes = 0;
 
   private constructor(spec: TunnelSpec, hooks: PortableHooks) {
     this.spec = spec;
@@ -277,6 +280,11 @@ export class PortableSockets {
       this.arrive(relayed, known.local, family);
       return;
     }
+    // Of a flood of far ends, most made up, only some are looked into: what others send came to an address that is not known.
+    if (this.probes >= MAX_PROBES) {
+      this.arrive(relayed, known?.local ?? null, family);
+      return;
+    }
     if (this.remotes.size >= MAX_REMOTES) this.remotes.clear();
     const entry: Remote = { local: null, untilMs: now + REMOTE_MS, held: [relayed] };
     this.remotes.set(remote, entry);
@@ -287,9 +295,11 @@ export class PortableSockets {
   }
 
   private findLocal(remote: string, family: Family, found: (local: Uint32Array) => void): void {
+    this.probes++;
     const probe = socketOf(family, false);
     probe.on('error', () => {});
     probe.connect(DISCARD_PORT, remote, (failure?: Error) => {
+      this.probes--;
       found(failure ? new Uint32Array(0) : wordsOf(probe.address().address));
       probe.close();
     });

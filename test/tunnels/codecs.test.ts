@@ -18,7 +18,7 @@ import {
 } from '../../src/tunnels/tunnel-words.ts';
 import { decodeVxlan, encodeVxlan } from '../../src/tunnels/vxlan.ts';
 import { hex, random } from '../packet/bytes.ts';
-import { DECODERS, decodeAll } from './decoders.ts';
+import { DECODERS, decodeAll, outerPacket, popAll } from './decoders.ts';
 
 const BASE = -TUN_ID;
 const words = (fields: Record<number, number>): Uint32Array => {
@@ -159,4 +159,18 @@ test('no bytes make a decoder throw or read past the end', () => {
     if (bytes.length > 4 && n % 2 === 0) bytes.set(DECODERS[n % DECODERS.length].start);
     decodeAll(bytes);
   }
+});
+
+test('no packet makes the datapath read past its end, or find a frame that is none', () => {
+  const next = random(5);
+  let good = 0;
+  for (let n = 0; n < 5000; n++) {
+    const { start } = DECODERS[next() % DECODERS.length];
+    const payload = Uint8Array.from({ length: start.length + (next() % 120) }, () => next());
+    if (n % 4 !== 0) payload.set(start);
+    const packet = outerPacket(payload, next());
+    if (n % 2 === 0) packet[next() % packet.length] ^= next();
+    good += popAll(n % 8 === 0 ? packet.subarray(0, next() % packet.length) : packet);
+  }
+  expect(good).toBeGreaterThan(500);
 });
