@@ -3,6 +3,7 @@
  * an ovsdb-server and back, and `kill -9` at random moments. A thousand kills: `KILLS=1000 npx vitest run --config
  * vitest.labs.config.ts test/labs/embedded-database.lab.ts`.
  */
+import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import { RawClient } from '../ovsdb/server/support/raw-client.ts';
@@ -33,6 +34,28 @@ wait(lambda: bridge.external_ids.get("idl") == "was here")
 print("idl", bridge.name)
 `;
 
+const OVSDBAPP = `
+from ovsdbapp.backend.ovs_idl import connection
+from ovsdbapp.schema.open_vswitch import impl_idl
+idl = connection.OvsdbIdl.from_server("unix:/run/openvswitch/db.sock", "Open_vSwitch")
+api = impl_idl.OvsdbIdl(connection.Connection(idl, timeout=10))
+def run(command): return command.execute(check_error=True)
+run(api.add_br("br-app", datapath_type="dummy"))
+with api.transaction(check_error=True) as txn:
+    txn.add(api.add_port("br-app", "p1"))
+    txn.add(api.db_set("Interface", "p1", ("external_ids", {"iface-id": "x"})))
+    txn.add(api.set_controller("br-app", ["tcp:127.0.0.1:6633"]))
+    txn.add(api.set_fail_mode("br-app", "secure"))
+run(api.db_set("Port", "p1", ("tag", 5)))
+print(run(api.list_ports("br-app")), run(api.port_to_br("p1")), run(api.db_get("Interface", "p1", "external_ids")))
+print(run(api.db_find("Port", ("tag", "=", 5), columns=["name", "tag"])))
+run(api.db_clear("Port", "p1", "tag"))
+run(api.del_br("br-app"))
+print(run(api.list_br()))
+`;
+
+const hasOvsdbapp = spawnSync('/usr/bin/python3', ['-c', 'import ovsdbapp']).status === 0;
+
 describe.skipIf(isReference())('the embedded database', () => {
   let machine: Machine;
   let daemon: Background;
@@ -56,6 +79,21 @@ describe.skipIf(isReference())('the embedded database', () => {
   afterAll(async () => {
     await machine?.shutdown();
   });
+
+  // Needs Debian's python3-ovsdbapp.
+  it.skipIf(!hasOvsdbapp)(
+    "has what OpenStack's ovsdbapp takes for granted, on a database that nobody initialised",
+    async () => {
+      onTestFailed(() => console.error(machine.transcript()));
+      const told = await machine.sh('timeout 30 /usr/bin/python3 -', { input: OVSDBAPP });
+      expect(told.split('\n')).toEqual([
+        "['p1'] br-app {'iface-id': 'x'}",
+        "[{'name': 'p1', 'tag': 5}]",
+        '[]',
+        '',
+      ]);
+    },
+  );
 
   it('is what ovs-vsctl and ovsdb-client work with', async () => {
     onTestFailed(() => console.error(machine.transcript()));

@@ -55,9 +55,17 @@ export class EmbeddedDatabase {
     this.file = file;
     this.server = new DatabaseServer({ clock, newUuid });
     this.hosted = this.server.add(file.db, file);
+    this.initialise();
     const { server, hosted } = this;
     this.managers = new ManagerRemotes({ server, hosted, clock, logs, tls: options.tls });
     this.timer = clock.every(HOUSEKEEPING_MS, () => file.compactIfGrown());
+  }
+
+  /** A new database gets its one Open_vSwitch row, which `ovs-vsctl init` makes elsewhere: python's ovsdbapp takes it for granted. */
+  private initialise(): void {
+    const table = this.hosted.db.tables.get('Open_vSwitch');
+    if (table === undefined || table.rows.size > 0) return;
+    this.server.change(this.hosted, (txn) => txn.insert(table, this.options.newUuid(), []));
   }
 
   private async listen(): Promise<void> {
