@@ -17,7 +17,7 @@ import { DEFAULT_TABLE, TABLE_COUNT } from '../ofproto/tables/flow-table.ts';
 import type { Logger } from '../util/logger.ts';
 import { addressFromUuid, datapathIdText, localAddress } from './local-address.ts';
 import type { FrameGate } from './netdev/dummy-netdev.ts';
-import { type Netdev, NetdevError } from './netdev/netdev.ts';
+import { addToDatapath, type Netdev, NetdevError } from './netdev/netdev.ts';
 import { portLink } from './openflow-settings.ts';
 import {
   bridgeIdentity,
@@ -265,7 +265,7 @@ export class Applier {
       }
       if (netdev.spec !== null) {
         portNo = fabric.portNumbers.allocate(want.name);
-        await fabric.datapath.addPort(portNo, want.name, netdev.spec);
+        await addToDatapath(fabric.datapath, portNo, netdev);
         netdev.attached?.(portNo);
       }
       this.failures.delete(want.name);
@@ -504,7 +504,9 @@ function settleGro({ datapath }: Fabric, running: InterfaceEntry): void {
   const isOn = running.want.otherConfig.gro === 'true';
   if (running.netdev.spec === null || running.portNo === null || isOn === running.joins) return;
   running.joins = isOn;
-  datapath.setGro(running.portNo, isOn);
+  // The kernel joins before it copies, and verifies checksums as it goes: a third of the work.
+  const isKernels = running.netdev.setGro?.(isOn) ?? false;
+  datapath.setGro(running.portNo, isOn && !isKernels);
 }
 
 /** Two tunnels that the same packets belong to cannot be told apart. */

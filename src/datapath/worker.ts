@@ -4,6 +4,8 @@
  * It owns the region, the ports and the megaflow cache, and runs the loop until a STOP command. An exception here is a
  * bug and ends the thread; the main thread hears of it.
  */
+// Named, since the global one is looked up by a getter at each call.
+import { performance } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { DP_WORDS } from '../packet/key.ts';
 import { Doorbell } from '../sys/eventfd.ts';

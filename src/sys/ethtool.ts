@@ -1,6 +1,7 @@
 /**
  * What a driver says of its device: speed, duplex, driver name (ethtool(8), linux/ethtool.h), by ioctl SIOCETHTOOL.
- * A device that does not answer gives null: most virtual ones have no speed.
+ * A device that does not answer gives null: most virtual ones have no speed. And whether the kernel joins the segments that
+ * the device receives.
  */
 import { addressOf, close, ioctl, socket } from './libc.ts';
 
@@ -10,6 +11,8 @@ const SOCK_CLOEXEC = 0o2000000;
 const SIOCETHTOOL = 0x8946;
 const ETHTOOL_GSET = 0x1;
 const ETHTOOL_GDRVINFO = 0x3;
+const ETHTOOL_GGRO = 0x2b;
+const ETHTOOL_SGRO = 0x2c;
 const IFNAME_BYTES = 16;
 
 export interface LinkSettings {
@@ -48,13 +51,25 @@ export function driverInfo(name: string): DriverInfo | null {
   };
 }
 
-/** Runs one command; its answer, or null when the device or the driver has none. */
-function ask(name: string, command: number, bytes: number): DataView | null {
+/** Whether the kernel joins TCP segments that come in by the device (generic receive offload); null when it does not say. */
+export function joinsSegments(name: string): boolean | null {
+  const value = ask(name, ETHTOOL_GGRO, 8);
+  return value === null ? null : value.getUint32(4, true) !== 0;
+}
+
+/** Has the kernel join segments, or not. False when it refuses. */
+export function setJoinsSegments(name: string, on: boolean): boolean {
+  return ask(name, ETHTOOL_SGRO, 8, on ? 1 : 0) !== null && joinsSegments(name) === on;
+}
+
+/** Runs one command with one word of argument; its answer, or null when the device or the driver has none. */
+function ask(name: string, command: number, bytes: number, argument = 0): DataView | null {
   const fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return null;
   try {
     const data = new DataView(new ArrayBuffer(Math.max(bytes, 80)));
     data.setUint32(0, command, true);
+    data.setUint32(4, argument, true);
     // struct ifreq: name[16], then a pointer to the command.
     const request = new DataView(new ArrayBuffer(80));
     new TextEncoder().encodeInto(name.slice(0, IFNAME_BYTES - 1), new Uint8Array(request.buffer));

@@ -3,7 +3,7 @@
  * frames (`spec`) and the database something true to say (`status`). One opener per interface type stands in a table
  * (netdev-types.ts); the datapath knows nothing of types.
  */
-import type { PortNo, PortSpec, PortStats } from '../../datapath/datapath.ts';
+import type { Datapath, PortNo, PortSpec, PortStats } from '../../datapath/datapath.ts';
 import type { TunnelConfig } from '../../tunnels/tunnel-config.ts';
 import type { RunningDevice } from '../report-ops.ts';
 import type { WantedInterface } from '../wanted.ts';
@@ -31,6 +31,13 @@ export interface Netdev {
   setMac(mac: bigint): void;
   /** Sets the device administratively up or down; throws SystemError. Absent where there is no such state. */
   setAdminUp?(up: boolean): void;
+  /**
+   * Called when the datapath refused `spec`: opens the device in a plainer way, so that `spec` is another one. False when there is
+   * none.
+   */
+  fallBack?(): Promise<boolean>;
+  /** Has the kernel join TCP segments that come in by the device; false when that is left to the datapath. */
+  setGro?(on: boolean): boolean;
   /** Called after the datapath took the port and before frames matter. */
   attached?(port: PortNo): void;
   /** Gives the device back. `remove`: the port was deleted, so a device of ours disappears. */
@@ -51,3 +58,35 @@ export class NetdevError extends Error {
 
 /** Opens the device of an interface. Rejects with a NetdevError. */
 export type OpenNetdev = (want: WantedInterface) => Promise<Netdev>;
+
+/** Gives a device to the datapath, opened in a plainer way when that refuses the best one. Rejects with the last reason. */
+export async function addToDatapath(
+  datapath: Datapath,
+  portNo: PortNo,
+  netdev: Netdev,
+): Promise<void> {
+  const { name, spec } = netdev;
+  if (spec === null) return;
+  try {
+    await datapath.addPort(portNo, name, spec);
+  } catch (failure) {
+    const hasOther = (await netdev.fallBack?.()) ?? false;
+    // A second one, since the device has another specification now.
+    const other = hasOther ? netdev.spec : null;
+    if (other === null) throw failure;
+    await datapath.addPort(portNo, name, other);
+  }
+}
+
+/** The methods of moving frames that `options:io` may name. Throws a NetdevError that names them. */
+export function chosenIo<T extends string>(want: WantedInterface, methods: readonly T[]): T | null {
+  const chosen = want.options.io;
+  if (chosen === undefined || chosen === 'auto') return null;
+  const method = methods.find((each) => each === chosen);
+  if (method === undefined) {
+    throw new NetdevError(
+      `could not open network device ${want.name}: options:io=${chosen}: not one of ${['auto', ...methods].join(', ')}`,
+    );
+  }
+  return method;
+}

@@ -1,13 +1,16 @@
 /**
  * A device that somebody else owns: veth, physical NIC, the TAP that qemu opened. Reached through a packet socket, never taken
  * over.
+ *
+ * The socket has a ring where the kernel grants one and the datapath has room to map it, and none else: `status:io` says which, and
+ * `options:io` asks for one or the other (ADR 14).
  */
-import { driverInfo, linkSettings } from '../../sys/ethtool.ts';
+import { driverInfo, joinsSegments, linkSettings, setJoinsSegments } from '../../sys/ethtool.ts';
 import type { Link, Links } from '../../sys/links.ts';
 import { closeDevice, openPacketSocket, type PacketSocket } from '../../sys/packet-socket.ts';
 import type { RunningDevice } from '../report-ops.ts';
 import type { WantedInterface } from '../wanted.ts';
-import { type Netdev, NetdevError } from './netdev.ts';
+import { chosenIo, type Netdev, NetdevError } from './netdev.ts';
 
 /** The whole error text for a device that is not there, with where it may be. */
 export type MissingDeviceText = (name: string) => Promise<string>;
@@ -26,9 +29,23 @@ export async function openSystem(
       `could not open network device ${want.name} (Invalid argument): a loopback device carries no Ethernet frames`,
     );
   }
+  const io = chosenIo(want, IO_METHODS);
+  const socket = await open(link, io !== 'packet-plain');
+  if (io === 'packet-ring' && socket.kind !== 'packet') {
+    await closeDevice(socket);
+    throw new NetdevError(
+      `could not open network device ${want.name}: options:io=packet-ring: the kernel grants no receive ring`,
+    );
+  }
+  return new SystemNetdev(link, socket, links, io);
+}
+
+const IO_METHODS = ['packet-ring', 'packet-plain'] as const;
+
+async function open(link: Link, withRing: boolean): Promise<PacketSocket> {
   const { name, ifindex, mtu } = link;
   try {
-    return new SystemNetdev(link, await openPacketSocket({ name, ifindex, mtu }), links);
+    return await openPacketSocket({ name, ifindex, mtu, ...(withRing ? {} : { slotCount: 0 }) });
   } catch (failure) {
     throw new NetdevError(`could not open network device ${(failure as Error).message}`);
   }
@@ -37,14 +54,18 @@ export async function openSystem(
 class SystemNetdev implements Netdev {
   readonly name: string;
   readonly typeText = 'system';
-  readonly spec: PacketSocket;
+  spec: PacketSocket;
   readonly ifindex: number;
   private readonly links: Links;
   private readonly initialCarrierChanges: number;
   private last: Link;
   private readonly driver: Readonly<Record<string, string>>;
+  private readonly io: string | null;
+  /** True when the kernel joins segments because we asked it to. */
+  private isJoining = false;
 
-  constructor(link: Link, spec: PacketSocket, links: Links) {
+  /** `io`: the method that the user insists on. */
+  constructor(link: Link, spec: PacketSocket, links: Links, io: string | null) {
     this.name = link.name;
     this.ifindex = link.ifindex;
     this.spec = spec;
@@ -52,6 +73,7 @@ class SystemNetdev implements Netdev {
     this.initialCarrierChanges = link.carrierChanges;
     this.last = link;
     this.driver = { ...driverInfo(link.name) };
+    this.io = io;
   }
 
   current(): boolean {
@@ -65,7 +87,10 @@ class SystemNetdev implements Netdev {
     return {
       ...linkStatus(link),
       linkResets: Math.max(0, carrierChanges - this.initialCarrierChanges),
-      status: this.driver,
+      status: {
+        ...this.driver,
+        io: this.spec.kind === 'packet' ? 'packet-ring' : 'packet-plain',
+      },
     };
   }
 
@@ -81,7 +106,24 @@ class SystemNetdev implements Netdev {
     this.links.setUp(this.last, up);
   }
 
+  async fallBack(): Promise<boolean> {
+    if (this.io !== null || this.spec.kind === 'packet-plain') return false;
+    const plain = await open(this.last, false);
+    await closeDevice(this.spec);
+    this.spec = plain;
+    return true;
+  }
+
+  setGro(on: boolean): boolean {
+    const { name } = this.links.at(this.ifindex) ?? this.last;
+    if (on && joinsSegments(name) === true) return true;
+    if (on === this.isJoining) return on;
+    this.isJoining = setJoinsSegments(name, on) && on;
+    return this.isJoining;
+  }
+
   async close(): Promise<void> {
+    this.setGro(false);
     await closeDevice(this.spec);
   }
 }

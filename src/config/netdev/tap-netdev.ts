@@ -20,7 +20,7 @@ import {
 } from '../../sys/tap.ts';
 import type { RunningDevice } from '../report-ops.ts';
 import type { WantedInterface } from '../wanted.ts';
-import { type Netdev, NetdevError } from './netdev.ts';
+import { chosenIo, type Netdev, NetdevError } from './netdev.ts';
 import { linkStatus } from './system-netdev.ts';
 
 const DEFAULT_MTU = 1500;
@@ -33,6 +33,7 @@ export async function openTapNetdev(
   links: Links,
   mac: bigint,
 ): Promise<Netdev> {
+  chosenIo(want, ['tap']);
   const away = await attachElsewhere(want, links);
   if (away !== null) return new TapNetdev(want.name, { ...away, mtu: UNKNOWN_MTU }, null, links);
   const mtu = want.mtuRequest ?? DEFAULT_MTU;
@@ -81,7 +82,7 @@ class TapNetdev implements Netdev {
     this.ifindex = link?.ifindex ?? 0;
     this.spec = spec;
     this.links = links;
-    this.driver = link === null ? {} : { ...driverInfo(name) };
+    this.driver = { ...(link === null ? {} : driverInfo(name)), io: 'tap' };
   }
 
   /** The device in our namespace; undefined when it was moved away. */
@@ -108,7 +109,7 @@ class TapNetdev implements Netdev {
       fullDuplex: null,
       mtu: UNKNOWN_MTU,
       ifindex: this.ifindex,
-      status: {},
+      status: { io: 'tap' },
     };
   }
 
