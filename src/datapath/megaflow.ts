@@ -1,118 +1,87 @@
 /**
- * The megaflow cache: tuple space search. One subtable per distinct mask; in it an open-addressing hash table
- * over the live words (those whose mask is not 0).
+ * The megaflow cache: tuple space search. One subtable per distinct mask (subtable.ts), probed in the order of their recent
+ * hits. Since overlapping megaflows have the same program, the first hit is the answer.
  *
- * A subtable stores per entry only the live words of the key. Subtables are probed in the order of their recent hits.
- * Since overlapping megaflows have the same program, the first hit is the answer.
+ * In front of the subtables, when there are several, stands the exact-match cache (exact-match.ts).
  *
- * In front of the subtables, when there are several, stands a cache by a hash of the words that tell flows apart: it
- * names a flow to try first. A flow that it names is compared like any other, so a collision costs a comparison and
- * an entry is never wrong.
+ * Megaflows of a busy switch have most words in common (port, addresses of the link, type). From time to time the words that
+ * most subtables take whole become the `shared` ones, whose part of the hash is added up once a packet instead of once a
+ * subtable. Subtables that are hit often get code generated for their mask (probe-code.ts). The loops of subtable.ts are
+ * the plain version and the oracle; LookupOptions turns code and cache off.
  *
- * Subtables that are hit often get code generated for their mask (probe-code.ts). The loops here are the plain version
- * and the oracle; LookupOptions turns either off.
+ * Equal programs are kept once: ten thousand flows to one port read the same words.
  */
 import type { Frames } from '../packet/frames.ts';
-import {
-  DP_WORDS,
-  ETH_DST,
-  ETH_DST_SRC,
-  ETH_SRC,
-  ETH_TYPE_PROTO,
-  IN_PORT,
-  IPV4_DST,
-  IPV4_SRC,
-  IPV6_DST,
-  IPV6_SRC,
-  RECIRC_ID,
-  TP,
-  VLAN0,
-} from '../packet/key.ts';
+import { DP_WORDS } from '../packet/key.ts';
+import { BATCH_FRAMES } from './batch.ts';
 import type { FlowId } from './datapath.ts';
 import { FLOW_SLOTS } from './datapath.ts';
-import type { Probe } from './probe-code.ts';
-import { generateProbe, MAX_GENERATED_WORDS } from './probe-code.ts';
+import { ExactMatchCache, packetHash } from './exact-match.ts';
+import type { SharedSum } from './probe-code.ts';
+import {
+  canGenerate,
+  generateProbe,
+  generateSharedSum,
+  MAX_GENERATED_WORDS,
+} from './probe-code.ts';
+import { ProgramPool } from './program-pool.ts';
+import { type HashSalt, hashSalt, NO_ENTRY, Subtable, term } from './subtable.ts';
 
 /** Values of Batch.flow besides an id. A frame marked SKIP before the lookup is left alone. */
 export const FLOW_MISS = -1;
 export const FLOW_SKIP = -2;
 
-const EMPTY = -1;
-const TOMBSTONE = -2;
 /** Lookups (batches) between two sortings of the subtables. */
 const SORT_PERIOD = 1024;
+/** Sortings at least between two choices of the shared words: a choice makes all generated code anew. */
+const SHARE_PERIOD = 64;
+/** Of eight subtables, as many take a shared word whole. */
+const SHARING_EIGHTHS = 7;
+/** Subtables from which on sharing and the exact-match cache pay. */
+const MANY_TABLES = 2;
+/** Hits between two sortings that are worth a function of its own, and functions made at one sorting. */
+const HOT_HITS = 1024;
+const GENERATED_AT_ONCE = 8;
 
 export interface LookupOptions {
-  /** Code per mask. */
+  /** Code per mask, where this process may make code. */
   readonly generate: boolean;
   readonly frontCache: boolean;
 }
 
 const FASTEST: LookupOptions = { generate: true, frontCache: true };
 
-/** Entries of the front cache: 32 KiB. */
-const FRONT_ENTRIES = 8192;
-/** Subtables from which on the front cache is asked. */
-const FRONT_TABLES = 2;
-/** Hits between two sortings that are worth a function of its own, and functions made at one sorting. */
-const HOT_HITS = 1024;
-const GENERATED_AT_ONCE = 8;
-
-class Subtable {
-  /** Indices of live words, ascending, and their masks. */
-  readonly words: Int32Array;
-  readonly masks: Uint32Array;
-  /** Entries by slot: flow id, EMPTY or TOMBSTONE; hash; `words.length` key words. */
-  ids: Int32Array;
-  hashes: Int32Array;
-  values: Uint32Array;
-  /** Live entries; live entries and tombstones. */
-  count = 0;
-  filled = 0;
-  /** Hits since the last sorting, halved then. */
-  hits = 0;
-  /** Code for this mask, once it is hot. */
-  generated: Probe | undefined;
-
-  constructor(words: Int32Array, masks: Uint32Array) {
-    this.words = words;
-    this.masks = masks;
-    this.ids = new Int32Array(8).fill(EMPTY);
-    this.hashes = new Int32Array(8);
-    this.values = new Uint32Array(8 * words.length);
-  }
-}
-
-/** One step of the hash; `finish` spreads the high bits down. */
-const mix = (h: number, word: number): number =>
-  Math.imul((h << 5) ^ (h >>> 27) ^ word, 0x9e3779b1);
-const finish = (h: number): number => {
-  const x = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  return x ^ (x >>> 13);
-};
-
 export class MegaflowCache {
   /** Program of each flow id. */
   readonly programs: (Int32Array | undefined)[] = [];
+  private readonly pool = new ProgramPool();
   private tables: Subtable[] = [];
   private readonly byMask = new Map<string, Subtable>();
   private readonly tableOf: (Subtable | undefined)[] = [];
-  private readonly slotOf = new Int32Array(FLOW_SLOTS);
-  private readonly seed: number;
+  private readonly entryOf = new Int32Array(FLOW_SLOTS);
+  private readonly salt: HashSalt;
+  private readonly options: LookupOptions;
+  private readonly front: ExactMatchCache | null;
+  /** Words of which the sum is shared: ascending, and by word. */
+  private sharedWords = new Int32Array(0);
+  private readonly isShared = new Uint8Array(DP_WORDS);
+  private sharedSum: SharedSum | null = null;
+  /** Of the batch that is looked up. */
+  private readonly hashes = new Int32Array(BATCH_FRAMES);
   private lookups = 0;
+  private sortings = 0;
+  private masksChanged = false;
   /** Subtables probed by all lookups so far. */
   probes = 0;
+  /** Lookups that the exact-match cache answered. */
+  frontHits = 0;
   private flows = 0;
-
-  private readonly options: LookupOptions;
-  /** Flow ids by the hash of a key; what they name may be gone or another flow by now. */
-  private readonly front: Int32Array;
 
   /** `seed` makes collisions unpredictable for whoever sends the packets. */
   constructor(seed = 0, options: LookupOptions = FASTEST) {
-    this.seed = seed | 0;
-    this.options = options;
-    this.front = new Int32Array(options.frontCache ? FRONT_ENTRIES : 1).fill(FLOW_MISS);
+    this.salt = hashSalt(seed);
+    this.options = { ...options, generate: options.generate && canGenerate() };
+    this.front = options.frontCache ? new ExactMatchCache() : null;
   }
 
   get flowCount(): number {
@@ -139,15 +108,18 @@ export class MegaflowCache {
     masks: ArrayLike<number>,
     program: Int32Array,
   ): boolean {
-    const same = this.hasMatch(id, words, values, masks);
+    const before = this.tableOf[id];
+    const table = this.subtable(words, masks);
+    const same = before === table && table.holds(this.entryOf[id], values);
     if (!same) {
+      // First in, then out: a subtable that is emptied goes away.
+      const entry = table.insert(id, values);
       this.remove(id);
-      const table = this.subtable(words, masks);
-      this.insert(table, id, values);
+      this.entryOf[id] = entry;
       this.tableOf[id] = table;
       this.flows++;
-    }
-    this.programs[id] = program;
+    } else this.pool.drop(this.programs[id]!);
+    this.programs[id] = this.pool.keep(program);
     return same;
   }
 
@@ -155,14 +127,15 @@ export class MegaflowCache {
   remove(id: FlowId): boolean {
     const table = this.tableOf[id];
     if (table === undefined) return false;
-    table.ids[this.slotOf[id]] = TOMBSTONE;
-    table.count--;
+    table.remove(this.entryOf[id]);
+    this.pool.drop(this.programs[id]!);
     this.tableOf[id] = undefined;
     this.programs[id] = undefined;
     this.flows--;
     if (table.count === 0) {
       this.byMask.delete(maskKey(table.words, table.masks));
       this.tables = this.tables.filter((other) => other !== table);
+      this.masksChanged = true;
     }
     return true;
   }
@@ -171,101 +144,80 @@ export class MegaflowCache {
   lookup(frames: Frames, flow: Int32Array, count: number): void {
     if (++this.lookups >= SORT_PERIOD) this.sort();
     const keys = frames.keys;
+    const front = this.front;
+    if (front === null || this.tables.length < MANY_TABLES) {
+      for (let p = 0; p < count; p++) {
+        if (flow[p] !== FLOW_SKIP) flow[p] = this.search(keys, p * DP_WORDS);
+      }
+      return;
+    }
+    // In short loops one after the other: the processor waits for the memory of several packets at once.
+    const hashes = this.hashes;
+    const seed = this.salt.seed;
+    for (let p = 0; p < count; p++) hashes[p] = packetHash(keys, p * DP_WORDS, seed);
     for (let p = 0; p < count; p++) {
-      if (flow[p] !== FLOW_SKIP) flow[p] = this.find(keys, p * DP_WORDS);
+      if (flow[p] !== FLOW_SKIP) flow[p] = front.guess(hashes[p]);
+    }
+    let hits = 0;
+    for (let p = 0; p < count; p++) {
+      const id = flow[p];
+      if (id === FLOW_SKIP) continue;
+      if (this.holds(id, keys, p * DP_WORDS)) hits++;
+      else flow[p] = FLOW_MISS;
+    }
+    this.frontHits += hits;
+    this.probes += hits;
+    for (let p = 0; p < count; p++) {
+      if (flow[p] !== FLOW_MISS) continue;
+      const id = this.search(keys, p * DP_WORDS);
+      flow[p] = id;
+      if (id >= 0) front.put(hashes[p], id);
     }
   }
 
-  /** The flow that matches the key at keys[base ..], or FLOW_MISS. */
+  /** The flow that matches the key at keys[base ..], or FLOW_MISS. The caches in front are not asked. */
   find(keys: Uint32Array, base: number): number {
-    if (!this.options.frontCache || this.tables.length < FRONT_TABLES) {
-      return this.search(keys, base);
-    }
-    const hash = frontHash(keys, base, this.seed);
-    const front = this.front;
-    const first = hash & (FRONT_ENTRIES - 1);
-    let guess = front[first];
-    if (guess >= 0 && this.holds(guess, keys, base)) {
-      this.probes++;
-      return guess;
-    }
-    const second = (hash >>> 16) & (FRONT_ENTRIES - 1);
-    guess = front[second];
-    if (guess >= 0 && this.holds(guess, keys, base)) {
-      this.probes++;
-      return guess;
-    }
-    const id = this.search(keys, base);
-    if (front[first] < 0 || front[second] >= 0) front[first] = id;
-    else front[second] = id;
-    return id;
+    return this.search(keys, base);
   }
 
   /** True when flow `id` exists and matches. */
   private holds(id: number, keys: Uint32Array, base: number): boolean {
+    if (id < 0) return false;
     const table = this.tableOf[id];
     if (table === undefined) return false;
-    const { words, masks, values } = table;
-    const at = this.slotOf[id] * words.length;
-    for (let i = 0; i < words.length; i++) {
-      if (((keys[base + words[i]] & masks[i]) ^ values[at + i]) !== 0) return false;
-    }
-    return true;
+    const generated = table.generated;
+    const entry = this.entryOf[id];
+    return generated === undefined
+      ? table.same(keys, base, entry)
+      : generated.same(keys, base, entry);
   }
 
   private search(keys: Uint32Array, base: number): number {
     const tables = this.tables;
+    const sum = this.sharedSum === null ? this.plainSum(keys, base) : this.sharedSum(keys, base);
     for (let t = 0; t < tables.length; t++) {
       const table = tables[t];
       const generated = table.generated;
-      const id = generated === undefined ? this.probe(table, keys, base) : generated(keys, base);
-      if (id >= 0) {
+      const entry =
+        generated === undefined ? table.probe(keys, base, sum) : generated.probe(keys, base, sum);
+      if (entry !== NO_ENTRY) {
         table.hits++;
         this.probes += t + 1;
-        return id;
+        return table.ids[entry];
       }
     }
     this.probes += tables.length;
     return FLOW_MISS;
   }
 
-  private probe(table: Subtable, keys: Uint32Array, base: number): number {
-    const words = table.words;
-    const masks = table.masks;
-    const live = words.length;
-    let h = this.seed;
-    for (let i = 0; i < live; i++) h = mix(h, keys[base + words[i]] & masks[i]);
-    h = finish(h);
-    const ids = table.ids;
-    const hashes = table.hashes;
-    const values = table.values;
-    const last = ids.length - 1;
-    for (let slot = h & last; ; slot = (slot + 1) & last) {
-      const id = ids[slot];
-      if (id === EMPTY) return FLOW_MISS;
-      if (id === TOMBSTONE || hashes[slot] !== h) continue;
-      const at = slot * live;
-      let i = 0;
-      while (i < live && ((keys[base + words[i]] & masks[i]) ^ values[at + i]) === 0) i++;
-      if (i === live) return id;
-    }
-  }
-
-  private hasMatch(
-    id: FlowId,
-    words: ArrayLike<number>,
-    values: ArrayLike<number>,
-    masks: ArrayLike<number>,
-  ): boolean {
-    const table = this.tableOf[id];
-    if (table === undefined || table.words.length !== words.length) return false;
-    const at = this.slotOf[id] * words.length;
+  private plainSum(keys: Uint32Array, base: number): number {
+    const words = this.sharedWords;
+    const multipliers = this.salt.multipliers;
+    let h = this.salt.seed;
     for (let i = 0; i < words.length; i++) {
-      const mask = masks[i] >>> 0;
-      if (table.words[i] !== words[i] || table.masks[i] !== mask) return false;
-      if (table.values[at + i] !== (values[i] & mask) >>> 0) return false;
+      h = (h + term(keys[base + words[i]] | 0, multipliers[words[i]])) | 0;
     }
-    return true;
+    return h;
   }
 
   private subtable(words: ArrayLike<number>, masks: ArrayLike<number>): Subtable {
@@ -274,45 +226,13 @@ export class MegaflowCache {
     const key = maskKey(liveWords, liveMasks);
     let table = this.byMask.get(key);
     if (table === undefined) {
-      table = new Subtable(liveWords, liveMasks);
+      table = new Subtable(liveWords, liveMasks, this.salt);
+      table.share(this.isShared, this.sharedWords.length);
       this.byMask.set(key, table);
       this.tables.push(table);
+      this.masksChanged = true;
     }
     return table;
-  }
-
-  private insert(table: Subtable, id: FlowId, values: ArrayLike<number>): void {
-    if ((table.filled + 1) * 2 > table.ids.length) this.rebuild(table);
-    const live = table.words.length;
-    let h = this.seed;
-    for (let i = 0; i < live; i++) h = mix(h, values[i] & table.masks[i]);
-    h = finish(h);
-    const slot = freeSlot(table, h);
-    if (table.ids[slot] === EMPTY) table.filled++;
-    table.ids[slot] = id;
-    table.hashes[slot] = h;
-    for (let i = 0; i < live; i++) table.values[slot * live + i] = values[i] & table.masks[i];
-    table.count++;
-    this.slotOf[id] = slot;
-  }
-
-  /** Makes room: twice the size when live entries fill it, else the same size without tombstones. */
-  private rebuild(table: Subtable): void {
-    const { ids, hashes, values } = table;
-    const live = table.words.length;
-    const size = table.count * 4 >= ids.length ? ids.length * 2 : ids.length;
-    table.ids = new Int32Array(size).fill(EMPTY);
-    table.hashes = new Int32Array(size);
-    table.values = new Uint32Array(size * live);
-    for (let old = 0; old < ids.length; old++) {
-      if (ids[old] < 0) continue;
-      const slot = freeSlot(table, hashes[old]);
-      table.ids[slot] = ids[old];
-      table.hashes[slot] = hashes[old];
-      for (let i = 0; i < live; i++) table.values[slot * live + i] = values[old * live + i];
-      this.slotOf[ids[old]] = slot;
-    }
-    table.filled = table.count;
   }
 
   private sort(): void {
@@ -325,36 +245,43 @@ export class MegaflowCache {
       for (; at > 0 && tables[at - 1].hits < table.hits; at--) tables[at] = tables[at - 1];
       tables[at] = table;
     }
+    this.sortings++;
+    const isFirst = this.sharedWords.length === 0 && tables.length >= MANY_TABLES;
+    if (this.masksChanged && (isFirst || this.sortings >= SHARE_PERIOD)) this.share();
     let room = this.options.generate ? GENERATED_AT_ONCE : 0;
-    for (const table of tables) {
+    for (let t = 0; t < tables.length; t++) {
+      const table = tables[t];
       const isHot = table.hits >= HOT_HITS && table.words.length <= MAX_GENERATED_WORDS;
       if (isHot && room > 0 && table.generated === undefined) {
-        table.generated = generateProbe(table, this.seed, EMPTY, TOMBSTONE, FLOW_MISS);
+        table.generated = generateProbe(table, this.salt);
         room--;
       }
       table.hits >>>= 1;
     }
   }
-}
 
-/** Of the words that differ between the flows of common protocols; any words would be right. */
-function frontHash(keys: Uint32Array, base: number, seed: number): number {
-  let h = seed;
-  h = mix(h, keys[base + IN_PORT] ^ (keys[base + RECIRC_ID] << 16));
-  h = mix(h, keys[base + ETH_DST] ^ keys[base + ETH_DST_SRC]);
-  h = mix(h, keys[base + ETH_SRC]);
-  h = mix(h, keys[base + VLAN0] ^ keys[base + ETH_TYPE_PROTO]);
-  h = mix(h, keys[base + IPV4_SRC] ^ keys[base + IPV6_SRC + 3]);
-  h = mix(h, keys[base + IPV4_DST] ^ keys[base + IPV6_DST + 3]);
-  h = mix(h, keys[base + TP]);
-  return finish(h);
-}
-
-function freeSlot(table: Subtable, hash: number): number {
-  const last = table.ids.length - 1;
-  let slot = hash & last;
-  while (table.ids[slot] >= 0) slot = (slot + 1) & last;
-  return slot;
+  /** Chooses the shared words: those that nearly all subtables take whole. */
+  private share(): void {
+    this.sortings = 0;
+    this.masksChanged = false;
+    const tables = this.tables;
+    const counts = new Int32Array(DP_WORDS);
+    for (const { words, masks } of tables) {
+      for (let i = 0; i < words.length; i++) if (masks[i] === 0xffffffff) counts[words[i]]++;
+    }
+    const enough =
+      tables.length < MANY_TABLES
+        ? Number.POSITIVE_INFINITY
+        : (tables.length * SHARING_EIGHTHS) / 8;
+    const chosen: number[] = [];
+    for (let word = 0; word < DP_WORDS; word++) if (counts[word] >= enough) chosen.push(word);
+    if (chosen.join() === this.sharedWords.join()) return;
+    this.sharedWords = Int32Array.from(chosen);
+    this.isShared.fill(0);
+    for (const word of chosen) this.isShared[word] = 1;
+    this.sharedSum = this.options.generate ? generateSharedSum(chosen, this.salt) : null;
+    for (const table of tables) table.share(this.isShared, chosen.length);
+  }
 }
 
 const maskKey = (words: Int32Array, masks: Uint32Array): string =>

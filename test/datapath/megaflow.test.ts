@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { FLOW_MISS, MegaflowCache } from '../../src/datapath/megaflow.ts';
+import { FLOW_MISS, FLOW_SKIP, MegaflowCache } from '../../src/datapath/megaflow.ts';
 import { newFrames } from '../../src/packet/frames.ts';
 import * as K from '../../src/packet/key.ts';
 import { random } from '../packet/bytes.ts';
@@ -64,7 +64,7 @@ test.each([
     { words: [K.ETH_DST, K.IPV4_DST], masks: [0xffffffff, 0xffff0000] },
     { words: [K.IPV4_DST], masks: [0x80000007] },
     { words: [K.TP], masks: [0xffffffff] },
-    { words: [K.TUN_METADATA + 63], masks: [0xf0] },
+    { words: [K.DP_WORDS - 1], masks: [0xf0] },
   ];
   // Small values, so that matches overlap and repeat.
   const value = () => ((next() & 1) << 31) | (next() % 24);
@@ -92,12 +92,29 @@ test.each([
           for (const w of shape.words) frames.keys[p * K.DP_WORDS + w] = value();
         }
       }
-      for (let n = 0; n < 2048; n++) cache.lookup(frames, flow, 32);
+      flow.fill(FLOW_MISS);
+      for (let n = 0; n < 4096; n++) cache.lookup(frames, flow, 32);
       const generated = cache.generatedCount;
       if (options.generate) expect(generated).toBeGreaterThan(0);
       else expect(generated).toBe(0);
     }
-    const found = cache.find(key, K.DP_WORDS);
+    // The batch's way, exact-match cache in front, and the one without it. Twice: the second time it may be cached.
+    frames.keys.set(key.subarray(K.DP_WORDS), 3 * K.DP_WORDS);
+    flow.fill(FLOW_SKIP);
+    for (let n = 0; n < 2; n++) {
+      flow[3] = FLOW_MISS;
+      cache.lookup(frames, flow, 4);
+      check(flow[3], round);
+    }
+    expect(flow[0]).toBe(FLOW_SKIP);
+    check(cache.find(key, K.DP_WORDS), round);
+  }
+  expect(cache.flowCount).toBe(linear.size);
+  expect(cache.maskCount).toBe(
+    new Set([...linear.values()].map((e) => `${e.words}/${e.masks}`)).size,
+  );
+
+  function check(found: number, round: number): void {
     const frame = key.subarray(K.DP_WORDS);
     if (found >= 0) {
       const entry = linear.get(found);
@@ -106,8 +123,4 @@ test.each([
       expect.unreachable(`missed in round ${round}`);
     }
   }
-  expect(cache.flowCount).toBe(linear.size);
-  expect(cache.maskCount).toBe(
-    new Set([...linear.values()].map((e) => `${e.words}/${e.masks}`)).size,
-  );
 });
