@@ -149,6 +149,7 @@ export async function startSwitch(
       logger: vlog.module('dpif_netdev'),
       onCrash: ends.onFatal,
       seed: random32(),
+      generateCode: options.generateCode,
     });
     clock.follow(() => {
       if (clock.stopped) datapath.holdClock(clock.now());

@@ -59,6 +59,8 @@ export interface RunOptions {
   /** --dummy-numa: cores by socket, such as `0,0,1,1`. */
   dummyNuma: string | undefined;
   mlockall: boolean;
+  /** False (--no-jit): the packet path makes no code at run time. */
+  generateCode: boolean;
   tls: TlsOptions;
 }
 
@@ -93,6 +95,7 @@ const SPECS: readonly OptionSpec[] = [
   { name: 'disable-system-route', takes: 'nothing' },
   { name: 'dpdk', takes: 'optional' },
   { name: 'dummy-numa', takes: 'required' },
+  { name: 'no-jit', takes: 'nothing' },
 ];
 
 /** Directories of Debian's packages, moved by the environment variables of ovs-vswitchd(8). */
@@ -141,6 +144,7 @@ export function parseOptions(
     disableSystemRoute: false,
     dummyNuma: undefined,
     mlockall: false,
+    generateCode: true,
     tls: {},
   };
   for (const { name, value } of options) {
@@ -223,6 +227,9 @@ export function parseOptions(
         throw new UsageError('Using --dpdk to configure DPDK is not supported.');
       case 'dummy-numa':
         run.dummyNuma = text;
+        break;
+      case 'no-jit':
+        run.generateCode = false;
         break;
     }
   }

@@ -52,6 +52,7 @@ For tests:
 Others:
   --unixctl=SOCKET        control socket (default: ${paths.runDir}/${PROGRAM_NAME}.PID.ctl)
   --mlockall              accepted; memory is not locked
+  --no-jit                look packets up by plain loops, make no code for them
   -h, --help              show this text
   -V, --version           show versions
 `;

@@ -34,6 +34,7 @@ import { FrameBuffers } from './frame-buffers.ts';
 import { Loop } from './loop.ts';
 import { PacketPlainPort } from './packet-plain-port.ts';
 import { PacketPort } from './packet-port.ts';
+import { canGenerate } from './probe-code.ts';
 import { COOKIE_WORDS } from './program.ts';
 import { RelayTunnelPort } from './relay-tunnel-port.ts';
 import { RingReader, RingWriter } from './ring.ts';
@@ -95,6 +96,10 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
     },
     () => performance.now(),
   );
+  if (data.generateCode && !canGenerate()) {
+    const text = 'this process may not make code: packets are looked up by plain loops';
+    post({ kind: 'log', level: 'info', text });
+  }
   warmUp({ region, shared, core, loop, buffers });
   isWarm = true;
   loop.run();

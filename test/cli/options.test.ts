@@ -47,6 +47,11 @@ describe('the command line', () => {
     expect(run([]).paths.dbDir).toBe('/etc/openvswitch');
   });
 
+  it('takes --no-jit', () => {
+    expect(run([]).generateCode).toBe(true);
+    expect(run(['--no-jit']).generateCode).toBe(false);
+  });
+
   it('knows prefixes, bundled letters and the end of options', () => {
     expect(run(['--det', '--enable-d=override', '-vbridge:dbg', '--', '-x'])).toMatchObject({
       detach: true,

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { FLOW_MISS, FLOW_SKIP, MegaflowCache } from '../../src/datapath/megaflow.ts';
 import { newFrames } from '../../src/packet/frames.ts';
 import * as K from '../../src/packet/key.ts';
@@ -46,6 +46,25 @@ describe('megaflow cache', () => {
     expect(cache.remove(1)).toBe(false);
     expect([cache.maskCount, cache.flowCount]).toEqual([0, 0]);
   });
+});
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+test('flows are found where code may not be made from strings', () => {
+  vi.stubGlobal('Function', () => {
+    throw new EvalError('Code generation from strings disallowed for this context');
+  });
+  const cache = new MegaflowCache(1, { generate: true, frontCache: true });
+  cache.put(0, [K.TP], [1], [0xffff], program(1));
+  cache.put(1, [K.IN_PORT], [1], [0xffffffff], program(1));
+  const frames = newFrames(32);
+  for (let p = 0; p < 32; p++) frames.keys[p * K.DP_WORDS + K.TP] = 0x30001;
+  const flow = new Int32Array(32).fill(FLOW_MISS);
+  for (let n = 0; n < 4096; n++) cache.lookup(frames, flow.fill(FLOW_MISS), 32);
+  expect([...new Set(flow)]).toEqual([0]);
+  expect(cache.generatedCount).toBe(0);
 });
 
 test.each([
