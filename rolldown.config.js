@@ -21,4 +21,5 @@ export default defineConfig([
   bundle({ ofctl: 'src/ts-ofctl.ts' }),
   bundle({ vsctl: 'src/ts-vsctl.ts' }),
   bundle({ appctl: 'src/ts-appctl.ts' }),
+  bundle({ library: 'src/library/create-switch.ts' }),
 ]);

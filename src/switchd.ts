@@ -38,6 +38,7 @@ import { OvsdbClient } from './ovsdb/client.ts';
 import type { TlsFiles } from './ovsdb/jsonrpc.ts';
 import { DatabaseFileError } from './ovsdb/server/database-file.ts';
 import { answersOn, EmbeddedDatabase } from './ovsdb/server/embedded-database.ts';
+import { DirectSocket } from './sys/direct-socket.ts';
 import { Links } from './sys/links.ts';
 import { createPidfile, type Pidfile, PidfileError } from './sys/pidfile.ts';
 import { Neighbors } from './tunnels/neighbors.ts';
@@ -239,6 +240,8 @@ export async function startSwitch(
         clock,
         logs: vlog,
         runDir: options.paths.runDir,
+        takesTools: true,
+        direct: (stream) => DirectSocket.of(stream),
         tls: () => tls.files(),
         softwareVersion: OVS_VERSION,
         deviceErrors,

@@ -193,6 +193,8 @@ export interface LookupStats {
 }
 
 export interface Datapath {
+  /** What is given is carried out before the call returns. */
+  readonly isImmediate: boolean;
   /** Starts receiving and sending on a port. Rejects with a DatapathError that says what failed. */
   addPort(port: PortNo, name: string, spec: PortSpec): Promise<void>;
   /** Resolves when the datapath no longer touches the port's descriptor or memory. */

@@ -41,6 +41,7 @@ export const INLINE_UPCALLS = 1024;
 const MAX_ROUNDS = 64;
 
 export class InlineDatapath implements Datapath {
+  readonly isImmediate = true;
   private readonly region: Region;
   private readonly memory: number;
   private readonly shared = new Shared();

@@ -90,6 +90,7 @@ interface Waiter {
 }
 
 export class WorkerDatapath implements Datapath {
+  readonly isImmediate = false;
   private readonly logger: Logger;
   private readonly onCrash: (error: Error) => void;
   private readonly worker: Worker;

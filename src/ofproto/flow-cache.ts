@@ -113,7 +113,7 @@ export class FlowCache {
       recircIds,
       nowMs,
       generation,
-      reused === undefined,
+      reused === undefined || this.datapath.isImmediate,
       this.random32,
       ufid,
     );

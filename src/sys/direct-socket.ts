@@ -7,7 +7,7 @@
  *
  * What is received lies in slabs that are never written twice: a view of it stays good, and keeps its slab.
  */
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { addressOf, ppoll, recv, send } from './libc.ts';
 
 const MSG_DONTWAIT = 0x40;
@@ -25,13 +25,13 @@ const WAIT_NS = 100_000;
 const LOOKS = 30;
 
 /** The descriptor of a socket of Node's, which has no public name there. */
-export const descriptorOf = (socket: Socket): number => {
-  const { _handle } = socket as Socket & { readonly _handle?: { readonly fd?: number } | null };
+export const descriptorOf = (socket: Duplex): number => {
+  const { _handle } = socket as Duplex & { readonly _handle?: { readonly fd?: number } | null };
   return _handle?.fd ?? -1;
 };
 
 export class DirectSocket {
-  private readonly socket: Socket;
+  private readonly socket: Duplex;
   private readonly fd: number;
   private slab = new Uint8Array(0);
   private slabAddress = 0;
@@ -44,7 +44,7 @@ export class DirectSocket {
   /** Bytes that put() took and flush() has not sent. */
   unsent = 0;
 
-  private constructor(socket: Socket, fd: number) {
+  private constructor(socket: Duplex, fd: number) {
     this.socket = socket;
     this.fd = fd;
     this.waiting[2] = WAIT_NS;
@@ -53,7 +53,7 @@ export class DirectSocket {
   }
 
   /** Null for a socket whose bytes are not the connection's (TLS), and for one without a descriptor. */
-  static of(socket: Socket): DirectSocket | null {
+  static of(socket: Duplex): DirectSocket | null {
     if ('encrypted' in socket) return null;
     const fd = descriptorOf(socket);
     return fd < 0 ? null : new DirectSocket(socket, fd);

@@ -16,6 +16,7 @@ const LAYER: Readonly<Record<string, number>> = {
   unixctl: 5,
   web: 5,
   cli: 6,
+  library: 6,
   'main.ts': 6,
   'switchd.ts': 6,
   'ts-ofctl.ts': 6,

@@ -4,7 +4,6 @@
  * Controllers that the database names are connected to (or listened for); besides, `BRIDGE.mgmt` takes tools such as ovs-ofctl and
  * `BRIDGE.snoop` shows what controllers and the switch say to each other. Both sockets are for their owner only.
  */
-import type { Socket } from 'node:net';
 import type { Datapath, PortStats } from '../../datapath/datapath.ts';
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { Logger, LogSource } from '../../util/logger.ts';
@@ -27,6 +26,7 @@ import { OpenflowListener } from './listener.ts';
 import type { DeviceErrors, PortCounting, PortQueue } from './port-statistics.ts';
 import { OpenflowReconnect, type ReconnectOptions } from './reconnect.ts';
 import { OpenflowSession } from './session.ts';
+import type { OpenflowStream } from './stream.ts';
 import { ACTIONS_10 } from './table-abilities.ts';
 import { isPassive } from './target.ts';
 import type { TlsFiles } from './tls.ts';
@@ -68,7 +68,11 @@ export interface OpenflowDeps {
   readonly switch: Switch;
   readonly clock: Clock;
   readonly logs: LogSource;
+  /** Where the bridge's own sockets are. */
   readonly runDir: string;
+  /** False: no sockets of its own. */
+  readonly takesTools: boolean;
+  readonly direct?: ReconnectOptions['direct'];
   readonly tls: () => TlsFiles | null;
   /** Version of the switch, for descriptions. */
   readonly softwareVersion: string;
@@ -113,8 +117,8 @@ export class OpenflowBridge {
   private readonly connections = new Set<Connection>();
   private readonly active = new Map<string, Active>();
   private readonly passive = new Map<string, Passive>();
-  private readonly mgmt: OpenflowListener;
-  private readonly snoop: OpenflowListener;
+  /** BRIDGE.mgmt and BRIDGE.snoop. */
+  private readonly own: readonly OpenflowListener[];
   private readonly snoopers = new Set<OpenflowSession>();
   private readonly failOpen: FailOpen;
   private readonly events: BridgeEvents;
@@ -149,16 +153,18 @@ export class OpenflowBridge {
       (port) => void this.createdMs(port),
     );
     const { name } = deps.bridge;
-    this.mgmt = this.listen(`punix:${deps.runDir}/${name}.mgmt`, MAX_TOOLS, (socket, from) =>
-      this.accept(socket, from, TOOL_PROBE_MS, null),
-    );
-    this.snoop = this.listen(`punix:${deps.runDir}/${name}.snoop`, MAX_SNOOPERS, (socket, from) =>
-      this.acceptSnooper(socket, from),
-    );
+    const own = `punix:${deps.runDir}/${name}`;
+    this.own = deps.takesTools
+      ? [
+          this.listen(`${own}.mgmt`, MAX_TOOLS, (socket, from) => this.serve(socket, from)),
+          this.listen(`${own}.snoop`, MAX_SNOOPERS, (socket, from) =>
+            this.acceptSnooper(socket, from),
+          ),
+        ]
+      : [];
     deps.bridge.listener = this.events;
-    this.sayOf('added service', this.mgmt.target);
-    void this.mgmt.listen();
-    void this.snoop.listen();
+    if (deps.takesTools) this.sayOf('added service', `${own}.mgmt`);
+    for (const listener of this.own) void listener.listen();
   }
 
   private sayOf(what: string, target: string): void {
@@ -168,7 +174,7 @@ export class OpenflowBridge {
   private listen(
     target: string,
     maxConnections: number,
-    accept: (socket: Socket, name: string) => void,
+    accept: (socket: OpenflowStream, name: string) => void,
   ): OpenflowListener {
     const { runDir, clock, logs, tls } = this.deps;
     return new OpenflowListener({
@@ -253,13 +259,19 @@ export class OpenflowBridge {
   }
 
   private options(target: string, maxBackoffMs: number, probeMs: number): ReconnectOptions {
-    const { clock, logs, describe } = this.deps;
+    const { clock, logs, describe, direct } = this.deps;
     const name = `${this.bridge.name}<->${target}`;
-    return { name, clock, logs, versions: this.versions, maxBackoffMs, probeMs, describe };
+    const options = { name, clock, logs, versions: this.versions, maxBackoffMs, probeMs, describe };
+    return direct === undefined ? options : { ...options, direct };
+  }
+
+  /** Takes a connection of a tool, or of a controller that the database does not name. */
+  serve(stream: OpenflowStream, from: string): void {
+    this.accept(stream, from, TOOL_PROBE_MS, null);
   }
 
   private accept(
-    socket: Socket,
+    socket: OpenflowStream,
     from: string,
     probeMs: number,
     settings: ControllerSettings | null,
@@ -325,7 +337,7 @@ export class OpenflowBridge {
     connection.rconn.stop();
   }
 
-  private acceptSnooper(socket: Socket, from: string): void {
+  private acceptSnooper(socket: OpenflowStream, from: string): void {
     const { clock, logs } = this.deps;
     const xid = (): number => 0;
     const name = `${this.bridge.name}<->${from}`;
@@ -363,8 +375,7 @@ export class OpenflowBridge {
     for (const connection of [...this.connections]) this.drop(connection);
     for (const { listener } of this.passive.values()) listener.close();
     for (const snooper of [...this.snoopers]) snooper.close();
-    this.mgmt.close();
-    this.snoop.close();
+    for (const listener of this.own) listener.close();
     this.failOpen.close();
     this.statusTimer?.cancel();
   }

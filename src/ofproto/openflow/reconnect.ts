@@ -11,7 +11,8 @@ import type { Logger, LogSource } from '../../util/logger.ts';
 import { rateLimited } from '../../util/rate-limit.ts';
 import type { OfVersion } from '../codec/versions.ts';
 import { message } from './hello.ts';
-import { OpenflowSession } from './session.ts';
+import { OpenflowSession, type SessionOptions } from './session.ts';
+import type { OpenflowStream } from './stream.ts';
 import { END_OF_FILE, PROTOCOL_ERROR, systemText, TIMED_OUT } from './system-text.ts';
 import { type ActiveTarget, parseActive } from './target.ts';
 import { connectTls, refusal, type TlsFiles, tlsComplaint } from './tls.ts';
@@ -44,6 +45,7 @@ export interface ReconnectOptions {
   readonly probeMs: number;
   /** Text of a message, for the log. */
   readonly describe?: (bytes: Uint8Array) => string;
+  readonly direct?: SessionOptions['direct'];
 }
 
 export interface ActiveOptions extends ReconnectOptions {
@@ -68,7 +70,7 @@ export class OpenflowReconnect {
   private readonly vconnLog: Logger;
   private readonly tlsLog: Logger;
   private session: OpenflowSession | null = null;
-  private socket: Socket | null = null;
+  private socket: OpenflowStream | null = null;
   private timer: Timer | null = null;
   private backoffMs = 0;
   private backoffDeadlineMs = 0;
@@ -109,7 +111,7 @@ export class OpenflowReconnect {
 
   /** Takes a connection that came in. */
   static accepted(
-    socket: Socket,
+    socket: OpenflowStream,
     options: ReconnectOptions,
     events: ReconnectEvents,
   ): OpenflowReconnect {
@@ -278,8 +280,8 @@ export class OpenflowReconnect {
     });
   }
 
-  private begin(socket: Socket): void {
-    const { clock, versions, describe } = this.options;
+  private begin(socket: OpenflowStream): void {
+    const { clock, versions, describe, direct } = this.options;
     // The connection itself has no name but the peer's.
     const name = this.name.slice(this.name.indexOf('<->') + 3);
     if (this.timer === null) this.limitAttempt();
@@ -292,6 +294,7 @@ export class OpenflowReconnect {
         versions,
         xid: () => this.xid(),
         ...(describe === undefined ? {} : { describe }),
+        ...(direct === undefined ? {} : { direct }),
       },
       {
         opened: (version) => {

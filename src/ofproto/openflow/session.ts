@@ -5,8 +5,7 @@
  * longer read from, either (`isCongested`), so that it cannot ask for more than it takes; when it takes nothing at all for a minute it is
  * let go.
  */
-import type { Socket } from 'node:net';
-import { DirectSocket } from '../../sys/direct-socket.ts';
+import type { DirectSocket } from '../../sys/direct-socket.ts';
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
 import { rateLimited } from '../../util/rate-limit.ts';
@@ -14,6 +13,7 @@ import { errorNumbers } from '../codec/errors.ts';
 import { MessageSplitter } from '../codec/framing.ts';
 import { OF10, OF15, type OfVersion } from '../codec/versions.ts';
 import { bitmapText, helloOf, message, newestOf, offered } from './hello.ts';
+import type { OpenflowStream } from './stream.ts';
 import { END_OF_FILE, PROTOCOL_ERROR, systemText } from './system-text.ts';
 
 /** Answers to requests stop here until the peer has read: it can go on asking afterwards. */
@@ -58,13 +58,15 @@ export interface SessionOptions {
   readonly xid: () => number;
   /** Text of a message, for the log. */
   readonly describe?: (bytes: Uint8Array) => string;
+  /** How to read and write past the stream; without it, or where it gives null, the stream does. */
+  readonly direct?: (stream: OpenflowStream) => DirectSocket | null;
 }
 
 export class OpenflowSession {
   readonly name: string;
   /** Null until agreed. */
   version: OfVersion | null = null;
-  private readonly socket: Socket;
+  private readonly socket: OpenflowStream;
   private readonly options: SessionOptions;
   private readonly events: SessionEvents;
   private readonly splitter = new MessageSplitter();
@@ -86,13 +88,13 @@ export class OpenflowSession {
   private readsSinceMs = 0;
 
   /** `socket` is connected. */
-  constructor(socket: Socket, options: SessionOptions, events: SessionEvents) {
+  constructor(socket: OpenflowStream, options: SessionOptions, events: SessionEvents) {
     this.socket = socket;
     this.options = options;
     this.events = events;
     this.name = options.name;
     this.messageLog = rateLimited(options.log, options.clock, LOGGED_MESSAGES);
-    this.direct = DirectSocket.of(socket);
+    this.direct = options.direct?.(socket) ?? null;
     let failure: string | null = null;
     socket.on('data', (chunk: Buffer) => this.take(chunk));
     socket.on('error', (error: NodeJS.ErrnoException) => {

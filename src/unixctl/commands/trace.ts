@@ -24,7 +24,7 @@ export function traceCommands(switches: () => readonly Switch[]): Command[] {
       usage: '{[dp_name] odp_flow | bridge br_flow} [OPTIONS...] [-generate|packet]',
       minArgs: 1,
       maxArgs: Number.POSITIVE_INFINITY,
-      run: (args) => traceText(traced(args, switches()), null),
+      run: (args) => traceOf(args, switches()),
     },
     {
       name: 'ofproto/trace-packet-out',
@@ -44,6 +44,10 @@ export function traceCommands(switches: () => readonly Switch[]): Command[] {
     },
   ];
 }
+
+/** The answer of ofproto/trace. Throws CommandError. */
+export const traceOf = (args: string[], switches: readonly Switch[]): string =>
+  traceText(traced(args, switches), null);
 
 function traceText(what: Traced, actions: readonly Action[] | null): string {
   const { view, bridge, inPort, flow, frame, names } = what;

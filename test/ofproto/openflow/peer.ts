@@ -16,6 +16,7 @@ import {
   type OpenflowSettings,
 } from '../../../src/ofproto/openflow/openflow-bridge.ts';
 import type { PortQueue } from '../../../src/ofproto/openflow/port-statistics.ts';
+import { DirectSocket } from '../../../src/sys/direct-socket.ts';
 import { LogRecorder } from '../../ovsdb/support/log-recorder.ts';
 import { until } from '../../ovsdb/support/until.ts';
 import { Lab } from '../lab.ts';
@@ -40,6 +41,8 @@ export class Bench {
     clock: this.lab.clock,
     logs: this.logs,
     runDir: this.runDir,
+    takesTools: true,
+    direct: (stream) => DirectSocket.of(stream),
     tls: () => null,
     softwareVersion: '3.1.0',
     deviceErrors: () => null,
