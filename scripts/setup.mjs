@@ -72,6 +72,9 @@ export const TEST_PACKAGES = {
   ethtool: 'ethtool',
   dnsmasq: 'dnsmasq-base',
   busybox: 'busybox-static',
+  iptables: 'iptables',
+  brctl: 'bridge-utils',
+  ifconfig: 'net-tools',
   trafgen: 'netsniff-ng',
   'qemu-system-x86_64': 'qemu-system-x86',
 };

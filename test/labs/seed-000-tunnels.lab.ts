@@ -1,12 +1,21 @@
 /**
  * The tunnel part of the lab that the switch exists for: two hosts whose eth1 belongs to no bridge, GRE, VLANs across it, VXLAN in
- * its place, and a third host behind the second, which forwards between two kinds of tunnels. The commands are the lab's, letter for
- * letter; the interface is added before it has a type, as there.
+ * its place, and a third host behind the second, which forwards between two kinds of tunnels; DHCP across GRE, and on the third host
+ * a router that translates addresses. The commands are the lab's, letter for letter; the interface is added before it has a type, as there.
  */
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import { addHost, pings, pingsWithin, transfer } from './support/host.ts';
 import type { Machine } from './support/machine.ts';
 import { captured, Network } from './support/network.ts';
+
+/** Takes the lease: what the DHCP client calls. */
+const LEASE = `#!/bin/sh
+case "$1" in
+  bound|renew) ip addr flush dev $interface; ip addr add $ip/\${mask:-24} dev $interface
+    [ -n "$router" ] && ip route replace default via $router;;
+esac
+exit 0
+`;
 
 describe.sequential('lab 000, tunnels', () => {
   let network: Network;
@@ -79,6 +88,38 @@ describe.sequential('lab 000, tunnels', () => {
     );
   });
 
+  step('a guest of the first host has its address from dnsmasq on the second', async () => {
+    for (const command of [
+      'ip netns add r0',
+      'ip link add sif0 type veth peer name rif0',
+      'ip link set sif0 up',
+      'ip link set rif0 up',
+      'ip link set rif0 netns r0',
+      'ovs-vsctl add-port br-in sif0',
+      'ip netns exec r0 ip link set rif0 up',
+      'ip netns exec r0 ip addr add 10.0.3.254/24 dev rif0',
+      'ip netns exec r0 dnsmasq -F 10.0.3.200,10.0.3.230,86400 -i rif0',
+    ]) {
+      await two.sh(command);
+    }
+    await one.sh('cat > /run/lease; chmod +x /run/lease', { input: LEASE });
+    await addHost(one, { name: 'test7', port: 'vif2.0', mac: '52:54:00:00:00:02' });
+    await one.sh('ip link set vif2.0 up; ovs-vsctl add-port br-in vif2.0');
+    const seen = await captured(one, 'ip proto 47', () =>
+      one.sh('ip netns exec test7 busybox udhcpc -i eth0 -n -q -f -t 5 -T 1 -s /run/lease', {
+        timeoutMs: 20_000,
+      }),
+    );
+    expect(seen).toMatch(
+      /IP 192\.168\.20\.1 > 192\.168\.20\.2: GREv0, length \d+: IP 0\.0\.0\.0\.68 > 255\.255\.255\.255\.67: BOOTP\/DHCP, Request from 52:54:00:00:00:02/,
+    );
+    expect(await one.sh('ip -n test7 -4 addr show dev eth0')).toMatch(
+      /inet 10\.0\.3\.2(0\d|1\d|2\d|30)\/24/,
+    );
+    expect(await one.sh('ip -n test7 route')).toContain('default via 10.0.3.254');
+    expect(await pingsWithin(one, 'test7', '10.0.3.254', 3000)).toBe(true);
+  });
+
   step('VLANs 10 and 11 go on across GRE and stay apart', async () => {
     for (const machine of [one, two]) {
       await machine.sh('ovs-vsctl set port vif0.0 tag=10');
@@ -137,19 +178,75 @@ describe.sequential('lab 000, tunnels', () => {
   });
 
   step('a third host behind GRE is reached through the second', async () => {
-    await addHost(three, { name: 'r0', port: 'sin0', address: '10.0.3.254/24' });
-    await three.sh('ip link set sin0 up');
+    for (const command of [
+      'ip netns add r0',
+      'ip link add sin0 type veth peer name rin0',
+      'ip link add sex0 type veth peer name rex0',
+      'ip link set sin0 up',
+      'ip link set sex0 up',
+      'ip link set rin0 netns r0',
+      'ip link set rex0 netns r0',
+    ]) {
+      await three.sh(command);
+    }
     await three.run('ovs-vsctl add-port br-in gre0');
     await three.sh('ovs-vsctl set interface gre0 type=gre options:remote_ip=192.168.20.2');
     await two.run('ovs-vsctl add-port br-in gre0');
     await two.sh('ovs-vsctl set interface gre0 type=gre options:remote_ip=192.168.20.3');
+    await three.sh('ip netns exec r0 ifconfig rin0 10.0.1.254/24 up');
     await three.sh('ovs-vsctl add-port br-in sin0');
-    expect(await pingsWithin(two, 'test3', '10.0.3.254', 5000)).toBe(true);
+    await one.sh('ip -n test1 addr add 10.0.1.1/24 dev eth0');
+    await two.sh('ip -n test3 addr add 10.0.1.2/24 dev eth0');
+    expect(await pingsWithin(two, 'test3', '10.0.1.254', 5000)).toBe(true);
     const seen = await captured(three, 'ip proto 47', async () => {
-      expect(await pingsWithin(one, 'test1', '10.0.3.254', 5000)).toBe(true);
+      expect(await pingsWithin(one, 'test1', '10.0.1.254', 5000)).toBe(true);
     });
     expect(seen).toMatch(
-      /IP 192\.168\.20\.3 > 192\.168\.20\.2: GREv0, length 102: IP 10\.0\.3\.254 > 10\.0\.3\.215: ICMP echo reply/,
+      /IP 192\.168\.20\.3 > 192\.168\.20\.2: GREv0, length 102: IP 10\.0\.1\.254 > 10\.0\.1\.1: ICMP echo reply/,
+    );
+  });
+
+  step('the router on the third host lets guests out, behind its own address', async () => {
+    // What the lab writes in files of the distribution: a bridge of the kernel on the outer wire, and a host there.
+    await three.sh('brctl addbr br-ex; ip link set br-ex up');
+    await addHost(three, { name: 'windows', port: 'eth2', address: '192.168.1.103/24' });
+    await three.sh('ip link set eth2 up; brctl addif br-ex eth2');
+    await three.sh('brctl addif br-ex sex0');
+    await three.sh('ip netns exec r0 ifconfig rex0 192.168.1.30/24 up');
+    expect(await three.sh('ip netns exec r0 sysctl -w net.ipv4.ip_forward=1')).toBe(
+      'net.ipv4.ip_forward = 1\n',
+    );
+    await one.sh('ip -n test1 route replace default via 10.0.1.254');
+    expect(await pingsWithin(one, 'test1', '192.168.1.30', 5000)).toBe(true);
+    // The host outside knows no way back to 10.0.1.0/24.
+    expect(await pings(one, 'test1', '192.168.1.103')).toBe(false);
+    await three.sh(
+      'ip netns exec r0 iptables -t nat -A POSTROUTING -s 10.0.1.0/24 -j SNAT --to-source 192.168.1.30',
+    );
+    expect(await pingsWithin(one, 'test1', '192.168.1.103', 5000)).toBe(true);
+    await three.sh('ip netns exec r0 iptables -t nat -F');
+  });
+
+  step('an address of the outer wire leads to a guest, through GRE and VXLAN', async () => {
+    await three.sh('ip netns exec r0 ifconfig rex0:0 192.168.1.31/24 up');
+    await three.sh(
+      'ip netns exec r0 iptables -t nat -A POSTROUTING -s 10.0.1.1/24 -j SNAT --to-source 192.168.1.31',
+    );
+    await three.sh(
+      'ip netns exec r0 iptables -t nat -A PREROUTING -d 192.168.1.31 -j DNAT --to-destination 10.0.1.1',
+    );
+    const seen = await captured(two, '"udp port 4789 or ip proto 47"', async () => {
+      expect(await pingsWithin(three, 'windows', '192.168.1.31', 5000)).toBe(true);
+      await three.sh('ip netns exec windows ping -c 1 -s 32 192.168.1.31');
+    });
+    expect(seen).toMatch(
+      /IP 192\.168\.20\.2\.\d+ > 192\.168\.20\.1\.4789: VXLAN, flags \[I\] \(0x08\), vni 0\nIP 192\.168\.1\.103 > 10\.0\.1\.1: ICMP echo request, id \d+, seq \d+, length 40/,
+    );
+    expect(seen).toMatch(
+      /IP 192\.168\.20\.1\.\d+ > 192\.168\.20\.2\.4789: VXLAN, flags \[I\] \(0x08\), vni 0\nIP 10\.0\.1\.1 > 192\.168\.1\.103: ICMP echo reply/,
+    );
+    expect(seen).toMatch(
+      /IP 192\.168\.20\.2 > 192\.168\.20\.3: GREv0, length 78: IP 10\.0\.1\.1 > 192\.168\.1\.103: ICMP echo reply, id \d+, seq \d+, length 40/,
     );
   });
 });

@@ -115,4 +115,28 @@ describe.sequential('lab 002: br-int, br-tun and br-ethx', () => {
     await tcpdump.ended;
     expect(tcpdump.output()).toMatch(/vlan 100, p 0, ethertype ARP.*Request who-has 10\.6\.0\.100/);
   });
+
+  step('guests behind a bridge of the kernel join br-int by a veth pair', async () => {
+    const [one, two] = hosts;
+    for (const i of [1, 2, 3, 4]) {
+      await one.sh(`ip link add tap${i} type veth peer name tap${i}_peer`);
+      await one.sh(`ip netns add ns${i}`);
+      await one.sh(`ip link set tap${i} netns ns${i}`);
+    }
+    await one.sh('brctl addbr br1');
+    for (const i of [1, 2, 3, 4]) {
+      await one.sh(`brctl addif br1 tap${i}_peer`);
+      await one.sh(`ip netns exec ns${i} ip addr add 192.168.10.${i}/24 dev tap${i}`);
+      await one.sh(`ip link set tap${i}_peer up`);
+      await one.sh(`ip netns exec ns${i} ip link set tap${i} up`);
+    }
+    await one.sh('ip link set br1 up');
+    expect(await pingsWithin(one, 'ns4', '192.168.10.1', 5000)).toBe(true);
+    // qvb on the kernel's bridge, qvo on br-int: a guest of the other host's network reaches them through VXLAN.
+    await one.sh('ip link add qvb-br1 type veth peer name qvo-br1');
+    await one.sh('brctl addif br1 qvb-br1; ip link set qvb-br1 up; ip link set qvo-br1 up');
+    await one.sh('ovs-vsctl add-port br-int qvo-br1 tag=1');
+    await two.sh('ip -n vm addr add 192.168.10.9/24 dev eth0');
+    expect(await pingsWithin(two, 'vm', '192.168.10.4', 5000)).toBe(true);
+  });
 });

@@ -133,6 +133,75 @@ for i in range(2000):
   );
 });
 
+describe.sequential('lab 003: the address of the tunnels on br-phy', () => {
+  let network: Network;
+  let hosts: Machine[];
+  const step = labOf(() => network);
+
+  beforeAll(async () => {
+    network = await Network.boot(['192.168.163.140/24', '192.168.163.134/24']);
+    hosts = network.hosts.map(({ machine }) => machine);
+    await network.start();
+    for (const [i, machine] of hosts.entries()) {
+      await addHost(machine, { name: 'c', port: 'veth1.0.df', address: `172.17.0.${i + 1}/24` });
+      await machine.sh('ip link set veth1.0.df up');
+      await network.hosts[i].vswitch.addBridge('br-vxlan');
+      await machine.sh('ovs-vsctl add-port br-vxlan veth1.0.df');
+      await machine.sh(
+        `ovs-vsctl add-port br-vxlan tun0 -- set Interface tun0 type=vxlan options:remote_ip=192.168.163.${i === 0 ? 134 : 140}`,
+      );
+    }
+  });
+  afterAll(async () => {
+    await network?.shutdown();
+  });
+
+  step('it moves there with the commands of the lab, and the tunnel follows', async () => {
+    expect(await pingsWithin(hosts[0], 'c', '172.17.0.2', 5000)).toBe(true);
+    for (const command of [
+      'ovs-vsctl --may-exist add-br br-phy -- set Bridge br-phy datapath_type=netdev -- br-set-external-id br-phy bridge-id br-phy -- set bridge br-phy fail-mode=standalone other_config:hwaddr=00:0c:29:ef:1b:c5',
+      'ovs-vsctl --timeout 10 add-port br-phy eth1',
+      'ip addr add 192.168.163.140/24 dev br-phy',
+      'ip link set br-phy up',
+      'ip addr flush dev eth1 2>/dev/null',
+      'ip link set eth1 up',
+      'iptables -F',
+    ]) {
+      await hosts[0].sh(command);
+    }
+    expect(await hosts[0].sh('ip link show br-phy')).toContain('00:0c:29:ef:1b:c5');
+    expect(await pingsWithin(hosts[0], 'c', '172.17.0.2', 8000)).toBe(true);
+    if (isReference()) return;
+    await hosts[0].sh(
+      'ovs-vsctl --timeout=3 wait-until interface tun0 status:tunnel_egress_iface=br-phy',
+    );
+    const routes = await hosts[0].sh('ovs-appctl ovs/route/show');
+    expect(routes).toContain('Cached: 192.168.163.0/24 dev br-phy SRC 192.168.163.140\n');
+    // What the author of the lab tried in vain, and what is wrong with it.
+    expect(
+      (await hosts[0].sh('ovs-appctl ovs/route/add 10.99.0.0/16 br-phy 192.168.163.1')).trim(),
+    ).toBe('OK');
+    expect(await hosts[0].fails('ovs-appctl ovs/route/add 10.98.0.0/16 br-phy 10.9.9.9')).toContain(
+      'Error while inserting route: no address of br-phy is in a network with 10.9.9.9.',
+    );
+    expect(await hosts[0].sh('ovs-appctl tnl/arp/show')).toMatch(/192\.168\.163\.134 .* br-phy\n/);
+  });
+
+  step('the commands for watching it', async () => {
+    await hosts[0].sh('ovs-ofctl dump-flows br-vxlan');
+    expect(await hosts[0].sh('ovs-ofctl dump-ports br-vxlan')).toMatch(/tun0|port +1:/);
+    await hosts[0].sh(
+      'ovs-vsctl -- --id=@sflow create sflow agent=br-phy target="\\"192.168.254.2:6343\\"" header=128 sampling=64 polling=10 -- set bridge br-vxlan sflow=@sflow',
+    );
+    expect(await hosts[0].sh('ovs-vsctl list sflow')).toMatch(/sampling +: 64/);
+    await hosts[0].sh(
+      'ovs-vsctl remove bridge br-vxlan sflow $(ovs-vsctl get bridge br-vxlan sflow)',
+    );
+    expect(await hosts[0].sh('ovs-vsctl list sflow')).toBe('');
+    expect(await pingsWithin(hosts[0], 'c', '172.17.0.2', 3000)).toBe(true);
+  });
+});
+
 describe.sequential('lab 004: GRE mode and VLAN mode', () => {
   let network: Network;
   let hosts: Machine[];
@@ -166,7 +235,10 @@ describe.sequential('lab 004: GRE mode and VLAN mode', () => {
 
   step('VLAN mode: a fake bridge over the device', async () => {
     for (const [i, machine] of hosts.entries()) {
-      await machine.sh('ovs-vsctl del-br br-gre; ip addr flush dev eth1; ip link set eth1 up');
+      // The bridge with its GRE port stays.
+      await machine.sh(
+        'ovs-vsctl del-port br-gre vnet0; ip addr flush dev eth1; ip link set eth1 up',
+      );
       await network.hosts[i].vswitch.addBridge('br-eth1');
       await machine.sh('ovs-vsctl add-port br-eth1 eth1');
       await machine.sh('ovs-vsctl add-br VLAN2 br-eth1 2');
