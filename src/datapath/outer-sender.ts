@@ -125,7 +125,6 @@ export class OuterSender {
       const message = this.message(i);
       setAddress(view, message, region.address + this.name(i));
       view.setUint32(message + MSG_NAMELEN_AT, family === 4 ? 16 : 28, true);
-      setAddress(view, message + MSG_IOV_AT, region.address + this.iovecs(i));
       setAddress(view, message + MSG_CONTROL_AT, region.address + this.control(i));
       view.setUint16(this.name(i), family === 4 ? AF_INET : AF_INET6, true);
     }
@@ -144,37 +143,72 @@ export class OuterSender {
   }
 
   /**
-   * Queues a message: `headerBytes` at nextHeader, then `bytes` at `start`, which must stay until flush(). `keys` at `base`: the
-   * key of the frame, whose tunnel words say where to; the frame itself is `originBytes` at `origin`. With `segmentBytes` the message is a train of packets of that length.
+   * Queues a message of one packet: `headerBytes` at nextHeader, then the frame of `bytes` at `start`, which must stay until
+   * flush(). `keys` at `base`: the key of the frame, whose tunnel words say where to.
    */
-  push(
+  push(keys: Uint32Array, base: number, headerBytes: number, start: number, bytes: number): void {
+    const i = this.queued;
+    const iovecs = this.iovecs(i);
+    this.writeIovec(iovecs, this.header(i), headerBytes);
+    this.writeIovec(iovecs + IOVEC_BYTES, start, bytes);
+    this.packets[i] = 1;
+    this.queue(keys, base, iovecs, 2, bytes, start, bytes, 0);
+  }
+
+  /**
+   * Queues a message that lies in pieces: `count` iovecs at `iovecs`, of `packets` packets with `bytes` in all, each of `segmentBytes` but
+   * a shorter last one. They and what they refer to must stay until flush(). The packets are of the super-frame of
+   * `originBytes` at `origin`.
+   */
+  pushTrain(
     keys: Uint32Array,
     base: number,
-    headerBytes: number,
-    start: number,
+    iovecs: number,
+    count: number,
     bytes: number,
     origin: number,
     originBytes: number,
-    segmentBytes = 0,
-    packets = 1,
+    segmentBytes: number,
+    packets: number,
   ): void {
-    const view = this.view;
+    this.packets[this.queued] = packets;
+    const segment = packets > 1 ? segmentBytes : 0;
+    this.queue(keys, base, iovecs, count, bytes, origin, originBytes, segment);
+  }
+
+  /** Writes a struct iovec of `length` bytes at region offset `from`. */
+  writeIovec(at: number, from: number, length: number): void {
+    this.writeAddress(at, from);
+    this.view.setUint32(at + 8, length, true);
+    this.view.setUint32(at + 12, 0, true);
+  }
+
+  private writeAddress(at: number, offset: number): void {
+    const low = this.base64[0] + offset;
+    const high = this.base64[1];
+    this.view.setUint32(at, low, true);
+    this.view.setUint32(at + 4, low > 0xffffffff ? high + 1 : high, true);
+  }
+
+  private queue(
+    keys: Uint32Array,
+    base: number,
+    iovecs: number,
+    iovecCount: number,
+    bytes: number,
+    origin: number,
+    originBytes: number,
+    segmentBytes: number,
+  ): void {
+    const { view } = this;
     const i = this.queued++;
     const message = this.message(i);
-    const iovecs = this.iovecs(i);
     this.lengths[i] = bytes;
-    this.packets[i] = packets;
     this.origins[i] = origin;
     this.originBytes[i] = originBytes;
     copyTunnel(keys, base, this.words, i * TUNNEL_STRIDE - TUN_ID);
-    if (headerBytes > 0) {
-      this.setIovec(iovecs, this.header(i), headerBytes);
-      this.setIovec(iovecs + IOVEC_BYTES, start, bytes);
-      view.setUint32(message + MSG_IOVLEN_AT, 2, true);
-    } else {
-      this.setIovec(iovecs, start, bytes);
-      view.setUint32(message + MSG_IOVLEN_AT, 1, true);
-    }
+    this.writeAddress(message + MSG_IOV_AT, iovecs);
+    view.setUint32(message + MSG_IOVLEN_AT, iovecCount, true);
     const name = this.name(i);
     view.setUint16(name + 2, keys[base + TUN_TP] & 0xffff);
     if (this.family === 4) view.setUint32(name + 4, keys[base + TUN_DST]);
@@ -323,13 +357,5 @@ export class OuterSender {
   private header(i: number): number {
     const before = MMSGHDR_BYTES + 2 * IOVEC_BYTES + NAME_BYTES + CONTROL_BYTES;
     return this.memory + SLOTS * before + i * OUTER_HEADER_BYTES;
-  }
-
-  private setIovec(at: number, from: number, length: number): void {
-    const low = this.base64[0] + from;
-    const high = this.base64[1];
-    this.view.setUint32(at, low, true);
-    this.view.setUint32(at + 4, low > 0xffffffff ? high + 1 : high, true);
-    this.view.setUint32(at + 8, length, true);
   }
 }

@@ -2,8 +2,8 @@
  * The port of all tunnels of a kind (PortSpec kind `tunnel`): frames leave and arrive inside packets of kernel sockets, and
  * the tunnel words of their keys say which tunnel.
  *
- * - What a frame needs on the wire it gets as late as possible: a super-frame is cut here, its segments lie in a row with their
- *   headers, and the whole row goes to the kernel as one message that is cut into packets by the device (UDP_SEGMENT), or
+ * - What a frame needs on the wire it gets as late as possible: a super-frame is cut here, into headers with the payloads left
+ *   in place, and the whole row goes to the kernel as one message that is cut into packets by the device (UDP_SEGMENT), or
  *   arrives whole at a neighbour on the same machine.
  * - UDP source ports tell flows apart (RFC 7348, 5): one socket for each of SOURCE_PORTS ports, opened when it is first
  *   needed (doc/adr/0010).
@@ -25,8 +25,9 @@ import { copyTunnel, TUNNEL_STRIDE, TunnelFlag } from '../tunnels/tunnel-words.t
 import { BATCH_FRAMES, type Batch } from './batch.ts';
 import type { PortNo } from './datapath.ts';
 import type { DevicePort } from './device-port.ts';
+import { IOVEC_BYTES } from './frame-buffers.ts';
 import { OuterReceiver } from './outer-receiver.ts';
-import { OUTER_HEADER_BYTES, OuterSender, type TooLong } from './outer-sender.ts';
+import { OuterSender, type TooLong } from './outer-sender.ts';
 import { markPartialChecksum } from './partial-checksum.ts';
 import { Scratch } from './scratch.ts';
 import {
@@ -181,7 +182,7 @@ export class TunnelPort implements DevicePort, TunnelTransport {
     const length = batch.length[p];
     const header = this.codec.encode(sender.nextHeader, batch.keys, key, start, length);
     this.touch(sender);
-    sender.push(batch.keys, key, header, start, length, start, length);
+    sender.push(batch.keys, key, header, start, length);
   }
 
   flush(): void {
@@ -253,7 +254,10 @@ export class TunnelPort implements DevicePort, TunnelTransport {
     if (sender.isEmpty) this.touched[this.touchedCount++] = sender;
   }
 
-  /** Cuts super-frame p into packets that lie in a row, each behind its header. */
+  /**
+   * Cuts super-frame p into packets. Headers are written, payloads stay where they are, and iovecs make packets of them. GRE's
+   * checksum alone covers a packet as a whole.
+   */
   private sendSegments(sender: OuterSender, batch: Batch, p: number): void {
     const { segmenter, shared } = this;
     const count = segmenter.begin(batch, p);
@@ -263,37 +267,74 @@ export class TunnelPort implements DevicePort, TunnelTransport {
       return;
     }
     const isUdp = this.spec.udpPort !== 0;
-    const key = p * DP_WORDS;
-    const longest = segmenter.segmentBytes + OUTER_HEADER_BYTES;
-    const train = isUdp
-      ? Math.min(MAX_TRAIN, Math.max(1, Math.floor(MAX_TRAIN_BYTES / longest)))
-      : 1;
-    for (let i = 0; i < count; ) {
-      const n = Math.min(train, count - i);
-      let to = this.segments.take(n * longest);
-      if (to < 0 || sender.isFull) {
-        this.flush();
-        to = this.segments.take(n * longest);
+    const flags = batch.keys[p * DP_WORDS + TUN_FLAGS] >>> 16;
+    if (!isUdp && (flags & TunnelFlag.CSUM) !== 0) this.sendCopies(sender, batch, p, count);
+    else {
+      const packet = this.codec.bytes(batch.keys, p * DP_WORDS) + segmenter.segmentBytes;
+      const train = isUdp ? Math.min(MAX_TRAIN, Math.floor(MAX_TRAIN_BYTES / packet) || 1) : 1;
+      for (let i = 0; i < count; i += train) {
+        this.sendTrain(sender, batch, p, i, Math.min(train, count - i), packet);
       }
-      const from = to;
-      let packet = 0;
-      for (let k = 0; k < n; k++, i++) {
-        // GRE's header may have a checksum over what is behind it, others have to be written to know their length.
-        let header = isUdp
-          ? this.codec.encode(to, batch.keys, key, 0, 0)
-          : this.codec.bytes(batch.keys, key);
-        const bytes = segmenter.write(i, to + header);
-        if (!isUdp) header = this.codec.encode(to, batch.keys, key, to + header, bytes);
-        if (k === 0) packet = header + bytes;
-        to += header + bytes;
-      }
-      this.touch(sender);
-      const whole = batch.length[p];
-      const segment = n > 1 ? packet : 0;
-      sender.push(batch.keys, key, 0, from, to - from, batch.start[p], whole, segment, n);
     }
     shared.counters[SEGMENTED]++;
     shared.counters[SEGMENTS] += count;
+  }
+
+  /** Queues segments [first, first + n) of frame p as one message of packets of `packetBytes`. */
+  private sendTrain(
+    sender: OuterSender,
+    batch: Batch,
+    p: number,
+    first: number,
+    n: number,
+    packetBytes: number,
+  ): void {
+    const { segmenter } = this;
+    const key = p * DP_WORDS;
+    const header = packetBytes - segmenter.segmentBytes + segmenter.headerBytes;
+    const iovecBytes = 2 * n * IOVEC_BYTES;
+    const iovecs = this.take(sender, iovecBytes + n * header);
+    let iovec = iovecs;
+    let to = iovecs + iovecBytes;
+    let bytes = 0;
+    for (let i = first; i < first + n; i++) {
+      const outer = this.codec.encode(to, batch.keys, key, 0, 0);
+      const payload = segmenter.writeHeader(i, to + outer);
+      sender.writeIovec(iovec, to, header);
+      sender.writeIovec(iovec + IOVEC_BYTES, segmenter.payloadAt(i), payload);
+      iovec += 2 * IOVEC_BYTES;
+      to += header;
+      bytes += header + payload;
+    }
+    this.touch(sender);
+    const { start, length } = batch;
+    const count = 2 * n;
+    sender.pushTrain(batch.keys, key, iovecs, count, bytes, start[p], length[p], packetBytes, n);
+  }
+
+  /** Queues the `count` segments of frame p as messages of their own, each in one piece. */
+  private sendCopies(sender: OuterSender, batch: Batch, p: number, count: number): void {
+    const { segmenter } = this;
+    const key = p * DP_WORDS;
+    const header = this.codec.bytes(batch.keys, key);
+    for (let i = 0; i < count; i++) {
+      const iovec = this.take(sender, IOVEC_BYTES + header + segmenter.segmentBytes);
+      const to = iovec + IOVEC_BYTES;
+      const bytes = segmenter.write(i, to + header);
+      this.codec.encode(to, batch.keys, key, to + header, bytes);
+      sender.writeIovec(iovec, to, header + bytes);
+      this.touch(sender);
+      const { start, length } = batch;
+      sender.pushTrain(batch.keys, key, iovec, 1, header + bytes, start[p], length[p], 0, 1);
+    }
+  }
+
+  /** Memory until the next flush, with room in the queue of `sender` for what it is for. */
+  private take(sender: OuterSender, bytes: number): number {
+    const at = sender.isFull ? -1 : this.segments.take(bytes);
+    if (at >= 0) return at;
+    this.flush();
+    return this.segments.take(bytes);
   }
 }
 

@@ -48,6 +48,9 @@ export class Segmenter {
   private l4 = 0;
   private size = 0;
   private payload = 0;
+  /** Sums of what segments have in common: IPv4 header without length, identification and checksum; pseudo header without length. */
+  private ipSum = 0;
+  private pseudoSum = 0;
   private isIpv6 = false;
   private proto = 0;
   private noChecksum = false;
@@ -111,34 +114,51 @@ export class Segmenter {
     if (this.size === 0 || this.size > frames.length[p]) return 0;
     this.count = Math.ceil(this.payload / this.size);
     this.segmentBytes = this.headerBytes + Math.min(this.size, this.payload);
+    const ip = start + l3;
+    if (this.isIpv6) this.pseudoSum = pseudoHeader6(view, ip, this.proto, 0);
+    else {
+      const varying = view.getUint16(ip + 2) + view.getUint16(ip + 4) + view.getUint16(ip + 10);
+      this.ipSum = sumBytes(view, ip, (view.getUint8(ip) & 15) * 4) - varying;
+      this.pseudoSum = pseudoHeader4(view, ip, this.proto, 0);
+    }
     return this.count;
   }
 
   /** Writes segment `i` at region offset `to`, which does not overlap the super-frame. Returns its length in bytes. */
   write(i: number, to: number): number {
-    const view = this.region.view;
-    const header = this.headerBytes;
+    const payload = this.writeHeader(i, to);
+    const data = this.payloadAt(i);
+    this.region.bytes.copyWithin(to + this.headerBytes, data, data + payload);
+    return this.headerBytes + payload;
+  }
+
+  /** Offset of segment `i`'s payload in the super-frame. */
+  payloadAt(i: number): number {
+    return this.start + this.headerBytes + i * this.size;
+  }
+
+  /** Writes the `headerBytes` in front of segment `i`'s payload to region offset `to`. Returns the length of that payload. */
+  writeHeader(i: number, to: number): number {
+    const { view } = this.region;
+    const { headerBytes, start } = this;
     const from = i * this.size;
     const payload = Math.min(this.size, this.payload - from);
-    const start = this.start;
-    this.region.bytes.copyWithin(to, start, start + header);
-    const data = start + header + from;
-    this.region.bytes.copyWithin(to + header, data, data + payload);
-    const bytes = header + payload;
+    let k = 0;
+    for (const end = headerBytes - 3; k < end; k += 4) {
+      view.setInt32(to + k, view.getInt32(start + k));
+    }
+    for (; k < headerBytes; k++) view.setUint8(to + k, view.getUint8(start + k));
+    const bytes = headerBytes + payload;
     const ip = to + this.l3;
     const l4 = to + this.l4;
     const transportBytes = bytes - this.l4;
-    let pseudo = 0;
-    if (this.isIpv6) {
-      view.setUint16(ip + 4, bytes - this.l3 - 40);
-      pseudo = pseudoHeader6(view, ip, this.proto, transportBytes);
-    } else {
-      view.setUint16(ip + 2, bytes - this.l3);
+    if (this.isIpv6) view.setUint16(ip + 4, bytes - this.l3 - 40);
+    else {
       // Each segment is a datagram of its own: consecutive identifications (RFC 6864).
-      view.setUint16(ip + 4, view.getUint16(ip + 4) + i);
-      view.setUint16(ip + 10, 0);
-      view.setUint16(ip + 10, checksumOf(sumBytes(view, ip, (view.getUint8(ip) & 15) * 4)));
-      pseudo = pseudoHeader4(view, ip, this.proto, transportBytes);
+      const id = (view.getUint16(ip + 4) + i) & 0xffff;
+      view.setUint16(ip + 2, bytes - this.l3);
+      view.setUint16(ip + 4, id);
+      view.setUint16(ip + 10, checksumOf(this.ipSum + bytes - this.l3 + id));
     }
     if (this.proto === IP_PROTO_TCP) {
       view.setUint32(l4 + 4, view.getUint32(l4 + 4) + from);
@@ -147,14 +167,22 @@ export class Segmenter {
       if (i > 0) flags &= ~TCP_CWR;
       view.setUint8(l4 + 13, flags);
       view.setUint16(l4 + 16, 0);
-      view.setUint16(l4 + 16, checksumOf(pseudo + this.region.sum(l4, transportBytes)));
+      view.setUint16(l4 + 16, this.transportChecksum(l4, i, payload));
     } else {
       view.setUint16(l4 + 4, transportBytes);
       view.setUint16(l4 + 6, 0);
       if (!this.noChecksum) {
-        view.setUint16(l4 + 6, checksumOf(pseudo + this.region.sum(l4, transportBytes)) || 0xffff);
+        view.setUint16(l4 + 6, this.transportChecksum(l4, i, payload) || 0xffff);
       }
     }
-    return bytes;
+    return payload;
+  }
+
+  /** Of segment `i`, whose transport header (an even number of bytes) is at `l4`. */
+  private transportChecksum(l4: number, i: number, payload: number): number {
+    const { region } = this;
+    const header = this.headerBytes - this.l4;
+    const sum = region.sum(l4, header) + region.sum(this.payloadAt(i), payload);
+    return checksumOf(this.pseudoSum + header + payload + sum);
   }
 }
