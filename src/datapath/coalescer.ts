@@ -1,5 +1,5 @@
 /**
- * Joins TCP segments that arrive one after the other in a train of packets to a super-frame (generic receive offload): it then
+ * Joins TCP segments that arrive one after the other through a tunnel to a super-frame (generic receive offload): it then
  * passes tables and ports once instead of forty times, and whoever cannot take it has it cut again.
  *
  * Only what comes apart again as it was is joined (the kernel's rules, net/ipv4/tcp_offload.c): the same headers but for length,
@@ -77,7 +77,12 @@ export class Coalescer {
     return true;
   }
 
-  /** Joins the frame of `length` bytes at `start`, which lies behind all before. False, with nothing done, when it does not belong. */
+  /** False when what was joined last ends it. */
+  get canGrow(): boolean {
+    return this.payload !== 0 && !this.isLast;
+  }
+
+  /** Joins the frame of `length` bytes at `start`, whose payload may lie behind all before. False, with nothing done, when it does not belong. */
   join(start: number, length: number): boolean {
     const { header, payload, l4, region } = this;
     const view = region.view;

@@ -30,7 +30,12 @@ import {
   SOL_UDP,
   UDP_GRO,
 } from '../sys/tunnel-socket.ts';
-import { clearTunnel, TUNNEL_STRIDE, TunnelRefusal } from '../tunnels/tunnel-words.ts';
+import {
+  clearTunnel,
+  isSameTunnel,
+  TUNNEL_STRIDE,
+  TunnelRefusal,
+} from '../tunnels/tunnel-words.ts';
 import { BATCH_FRAMES, type Batch } from './batch.ts';
 import { Coalescer } from './coalescer.ts';
 import {
@@ -45,7 +50,8 @@ import {
   setAddress,
 } from './frame-buffers.ts';
 
-const MESSAGES = BATCH_FRAMES;
+/** What one call to the kernel takes at most; without trains (GRE) so many segments make a super-frame. */
+const MESSAGES = 2 * BATCH_FRAMES;
 /** Calls to the kernel in one turn while all that comes is refused. */
 const MAX_FETCHES = 4;
 const BUFFER_BYTES = 66 * 1024;
@@ -89,7 +95,11 @@ export class OuterReceiver {
   /** Tunnel words that all packets of the message at hand share. */
   private readonly outer = new Uint32Array(TUN_TP + 1);
   private readonly coalescer: Coalescer;
+  /** Tunnel words of a packet that may be joined to one before. */
+  private readonly following = new Uint32Array(TUNNEL_STRIDE);
   private got = 0;
+  /** Messages whose lengths are to be set before the next call. */
+  private used = MESSAGES;
   private next = 0;
   /** What is left of the message at hand: offset, end and length of its packets. */
   private at = 0;
@@ -157,7 +167,8 @@ export class OuterReceiver {
 
   private fetch(): boolean {
     const view = this.view;
-    for (let i = 0; i < MESSAGES; i++) {
+    // The kernel has written over those that it filled.
+    for (let i = 0; i < this.used; i++) {
       const message = this.memory + i * MMSGHDR_BYTES;
       view.setUint32(message + MSG_NAMELEN_AT, NAME_BYTES, true);
       view.setUint32(message + MSG_CONTROLLEN_AT, CONTROL_BYTES, true);
@@ -165,6 +176,7 @@ export class OuterReceiver {
     const got = recvmmsg(this.fd, this.region.address + this.memory, MESSAGES, MSG_DONTWAIT, 0);
     this.next = 0;
     this.got = Math.max(got, 0);
+    this.used = Math.max(this.got, 1);
     if (got < 0) {
       const code = errno();
       if (code !== EAGAIN && code !== EINTR) this.hooks.failed();
@@ -245,9 +257,7 @@ export class OuterReceiver {
     const bytes = Math.min(this.step, this.end - at);
     this.at += bytes;
     const base = batch.count * TUNNEL_STRIDE - TUN_ID;
-    clearTunnel(words, base);
-    const outer = this.outer;
-    for (let word = TUN_SRC; word <= TUN_TP; word++) words[base + word] = outer[word];
+    this.describe(words, base);
     const header = this.hooks.decode(at, bytes, words, base);
     if (header < 0) {
       this.hooks.refused(header);
@@ -257,20 +267,57 @@ export class OuterReceiver {
     const room = header + (this.isFirst ? ROOM : 0);
     this.isFirst = false;
     const p = batch.append(inPort, at + header, bytes - header, room);
-    if (this.at < this.end) this.joinFollowing(batch, p, at, header);
+    if (this.hasLeft) this.joinFollowing(batch, p, at, header, words, base);
   }
 
-  /** Packets of the train that go on where the packet at `at` ends become one frame with it. */
-  private joinFollowing(batch: Batch, p: number, at: number, header: number): void {
-    const { coalescer } = this;
+  /**
+   * Packets that go on where frame p, the packet at `first` less its header, ends become one frame with it: of the same message, and of
+   * those behind it that came through the same tunnel (tunnel words: `words` at `base`).
+   */
+  private joinFollowing(
+    batch: Batch,
+    p: number,
+    first: number,
+    header: number,
+    words: Uint32Array,
+    base: number,
+  ): void {
+    const { coalescer, following } = this;
     if (!coalescer.begin(batch.start[p], batch.length[p])) return;
-    while (this.at < this.end) {
+    let reference = first;
+    let outerBytes = header;
+    for (;;) {
+      // A train has one sender: what else its packets have in common shows in their headers.
+      while (this.at < this.end) {
+        const bytes = Math.min(this.step, this.end - this.at);
+        const isSame = bytes > outerBytes && this.hasSameHeader(reference, this.at, outerBytes);
+        if (!isSame || !coalescer.join(this.at + outerBytes, bytes - outerBytes)) {
+          coalescer.finish(batch, p);
+          return;
+        }
+        this.at += bytes;
+      }
+      if (!coalescer.canGrow || this.next === this.got) break;
+      this.open(this.next++);
       const bytes = Math.min(this.step, this.end - this.at);
-      if (bytes <= header || !this.hasSameHeader(at, this.at, header)) break;
-      if (!coalescer.join(this.at + header, bytes - header)) break;
+      if (bytes <= 0) break;
+      this.describe(following, -TUN_ID);
+      outerBytes = this.hooks.decode(this.at, bytes, following, -TUN_ID);
+      // What is refused is counted when its turn comes.
+      if (outerBytes < 0 || !isSameTunnel(words, base, following, -TUN_ID)) break;
+      if (!coalescer.join(this.at + outerBytes, bytes - outerBytes)) break;
+      reference = this.at;
       this.at += bytes;
+      this.isFirst = false;
     }
     coalescer.finish(batch, p);
+  }
+
+  /** Makes `words` at `base` what is known of the message at hand. */
+  private describe(words: Uint32Array, base: number): void {
+    const { outer } = this;
+    clearTunnel(words, base);
+    for (let word = TUN_SRC; word <= TUN_TP; word++) words[base + word] = outer[word];
   }
 
   private hasSameHeader(a: number, b: number, bytes: number): boolean {

@@ -49,3 +49,18 @@ export function copyTunnel(
   if (length === 0 && before === 0) return;
   for (let i = TUN_OPTIONS; i < DP_WORDS; i++) to[toBase + i] = from[fromBase + i];
 }
+
+/** True when two frames came through the same tunnel with the same outer fields and options. */
+export function isSameTunnel(
+  a: Uint32Array,
+  aBase: number,
+  b: Uint32Array,
+  bBase: number,
+): boolean {
+  for (let i = TUN_ID; i < NSH; i++) if (a[aBase + i] !== b[bBase + i]) return false;
+  const length = a[aBase + TUN_OPTIONS_LENGTH];
+  if (length !== b[bBase + TUN_OPTIONS_LENGTH]) return false;
+  if (length === 0) return true;
+  for (let i = TUN_OPTIONS; i < DP_WORDS; i++) if (a[aBase + i] !== b[bBase + i]) return false;
+  return true;
+}

@@ -8,6 +8,7 @@ import type { TunnelSpec } from '../../src/datapath/tunnel-transport.ts';
 import { extract } from '../../src/packet/extract.ts';
 import { GSO_TCPV4, NEEDS_CSUM } from '../../src/packet/frames.ts';
 import { DP_WORDS, TUN_DST, TUN_FLAGS, TUN_ID, TUN_SRC, TUN_TP } from '../../src/packet/key.ts';
+import { Segmenter } from '../../src/packet/segment.ts';
 import { type MappedRegion, mappedRegion } from '../../src/sys/mapped-region.ts';
 import { TunnelFlag } from '../../src/tunnels/tunnel-words.ts';
 import { hex } from '../packet/bytes.ts';
@@ -125,6 +126,73 @@ describe.each(['vxlan', 'geneve'] as const)('%s', (encapsulation) => {
       }
     }
     expect(payload).toBe(20_000);
+  });
+
+  describe('segments that come as packets of their own', () => {
+    const HEAD = hex(
+      '020000000002 020000000001 0800 4500 0000 0001 4000 4006 0000 0a000001 0a000002 1388 1389 00000001 00000002 5010 ffff 0000 0000',
+    );
+    const SEGMENT = 1400;
+    /** Six segments of a stream, cut here, sent by six messages; `alter` has each one's key before it leaves. */
+    const exchange = (alter: (keys: Uint32Array, key: number, i: number) => void) => {
+      const memory = region.allocate(1 << 17);
+      const frame = new Uint8Array(HEAD.length + 6 * SEGMENT);
+      for (let i = 0; i < frame.length; i++) frame[i] = i >> 3;
+      frame.set(HEAD);
+      new DataView(frame.buffer).setUint16(16, frame.length - 14);
+      const whole = new Batch();
+      const sent = new Batch();
+      const p = outgoing(whole, frame, memory + 256, 1);
+      whole.offloadFlags[p] = NEEDS_CSUM;
+      whole.gsoType[p] = GSO_TCPV4;
+      whole.gsoSize[p] = SEGMENT;
+      whole.headerBytes[p] = HEAD.length;
+      const segmenter = new Segmenter(region);
+      expect(segmenter.begin(whole, p)).toBe(6);
+      for (let i = 0; i < 6; i++) {
+        const at = memory + 16_384 + i * 2048;
+        const bytes = segmenter.write(i, at);
+        const q = outgoing(sent, region.bytes.slice(at, at + bytes), at, 77);
+        alter(sent.keys, q * DP_WORDS, i);
+        a.send(sent, q);
+      }
+      a.flush();
+      const got = incoming();
+      const lengths = Array.from(got.length.subarray(0, got.count), (n) => n - HEAD.length);
+      const ids = Array.from({ length: got.count }, (_, q) => got.keys[q * DP_WORDS + TUN_ID + 1]);
+      let at = HEAD.length;
+      for (let q = 0; q < got.count; q++) {
+        const start = got.start[q];
+        const payload = region.bytes.slice(start + HEAD.length, start + got.length[q]);
+        expect(payload).toEqual(frame.slice(at, at + payload.length));
+        at += payload.length;
+      }
+      expect(at).toBe(frame.length);
+      return { lengths, ids, gsoSizes: Array.from(got.gsoSize.subarray(0, got.count)) };
+    };
+
+    test('become one frame', () => {
+      expect(exchange(() => {})).toEqual({
+        lengths: [6 * SEGMENT],
+        ids: [77],
+        gsoSizes: [SEGMENT],
+      });
+    });
+
+    test('stay apart where they came through another tunnel', () => {
+      const { lengths, ids } = exchange((keys, key, i) => {
+        if (i === 2) keys[key + TUN_ID + 1] = 78;
+      });
+      expect(lengths).toEqual([2 * SEGMENT, SEGMENT, 3 * SEGMENT]);
+      expect(ids).toEqual([77, 78, 77]);
+    });
+
+    test('stay apart where the outer header says of congestion what others do not', () => {
+      const { lengths } = exchange((keys, key, i) => {
+        if (i === 4) keys[key + TUN_FLAGS] |= 3 << 8;
+      });
+      expect(lengths).toEqual([4 * SEGMENT, SEGMENT, SEGMENT]);
+    });
   });
 
   test('a frame without a tunnel is counted and not sent', () => {
