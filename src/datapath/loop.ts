@@ -43,10 +43,13 @@ export class Loop {
   private readonly nowMs: () => number;
   private readonly epoll = new Epoll();
   private readonly ports: (DevicePort | undefined)[] = [];
+  /** The first activeCount ones. A shorter array would be a new one each time. */
   private readonly active: DevicePort[] = [];
+  private activeCount = 0;
   private readonly isActive = new Uint8Array(DOORBELL_TOKEN);
   /** Ports that had frames since their drops were collected. */
   private readonly undrained: DevicePort[] = [];
+  private undrainedCount = 0;
   private readonly isUndrained = new Uint8Array(DOORBELL_TOKEN);
   private collectedAtMs = 0;
   private spinUs = 0;
@@ -73,8 +76,7 @@ export class Loop {
     for (const fd of port.moreFds ?? []) this.epoll.remove(fd);
     this.ports[port.portNo] = undefined;
     this.deactivate(port);
-    const at = this.undrained.indexOf(port);
-    if (at >= 0) this.undrained.splice(at, 1);
+    this.undrainedCount = without(this.undrained, this.undrainedCount, port);
     this.isUndrained[port.portNo] = 0;
   }
 
@@ -92,7 +94,7 @@ export class Loop {
         this.commands.report();
         continue;
       }
-      if (this.active.length === 0) {
+      if (this.activeCount === 0) {
         this.wait();
         continue;
       }
@@ -111,19 +113,19 @@ export class Loop {
   private pollActive(): void {
     const active = this.active;
     let kept = 0;
-    for (let i = 0; i < active.length; i++) {
+    for (let i = 0; i < this.activeCount; i++) {
       const port = active[i];
       if (this.core.poll(port) > 0) active[kept++] = port;
       else this.isActive[port.portNo] = 0;
     }
-    active.length = kept;
+    this.activeCount = kept;
   }
 
   private wait(): void {
     if (this.look()) return;
     if (this.spinUs > 0 && this.spin()) return;
     let timeoutMs = -1;
-    if (this.undrained.length > 0) {
+    if (this.undrainedCount > 0) {
       const dueMs = this.collectedAtMs + DROPS_DELAY_MS - this.nowMs();
       if (dueMs <= 0) this.collectDrops();
       else timeoutMs = Math.ceil(dueMs);
@@ -150,7 +152,7 @@ export class Loop {
   private look(): boolean {
     const ports = this.undrained;
     let found = false;
-    for (let i = 0; i < ports.length; i++) {
+    for (let i = 0; i < this.undrainedCount; i++) {
       const port = ports[i];
       if (this.isActive[port.portNo] === 0 && port.hasFrame()) {
         this.activate(port);
@@ -198,30 +200,38 @@ export class Loop {
 
   private activate(port: DevicePort): void {
     this.isActive[port.portNo] = 1;
-    this.active.push(port);
+    this.active[this.activeCount++] = port;
     if (this.isUndrained[port.portNo] === 0) {
-      if (this.undrained.length === 0) this.collectedAtMs = this.nowMs();
+      if (this.undrainedCount === 0) this.collectedAtMs = this.nowMs();
       this.isUndrained[port.portNo] = 1;
-      this.undrained.push(port);
+      this.undrained[this.undrainedCount++] = port;
     }
   }
 
   private deactivate(port: DevicePort): void {
-    const at = this.active.indexOf(port);
-    if (at >= 0) this.active.splice(at, 1);
+    this.activeCount = without(this.active, this.activeCount, port);
     this.isActive[port.portNo] = 0;
   }
 
   private collectDrops(): void {
     const ports = this.undrained;
     let kept = 0;
-    for (let i = 0; i < ports.length; i++) {
+    for (let i = 0; i < this.undrainedCount; i++) {
       const port = ports[i];
       port.collectDrops();
       if (this.isActive[port.portNo] !== 0) ports[kept++] = port;
       else this.isUndrained[port.portNo] = 0;
     }
-    ports.length = kept;
+    this.undrainedCount = kept;
     this.collectedAtMs = this.nowMs();
   }
+}
+
+/** Takes `port` out of the first `count` of a list, in which it may stand once, and returns how many are left. */
+function without(list: DevicePort[], count: number, port: DevicePort): number {
+  let kept = 0;
+  for (let i = 0; i < count; i++) if (list[i] !== port) list[kept++] = list[i];
+  // What lies behind must not keep a closed port alive.
+  list.length = kept;
+  return kept;
 }

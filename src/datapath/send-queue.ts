@@ -6,6 +6,7 @@
  * by several ports, or cut off, has its header in the queue's own memory from the second time on, as an iovec of
  * its own.
  */
+import { type CallMemory, callMemory } from '../sys/call-memory.ts';
 import { errno, sendmmsg } from '../sys/libc.ts';
 import type { Region } from '../sys/region.ts';
 import type { Batch } from './batch.ts';
@@ -52,7 +53,9 @@ export class SendQueue {
   private readonly counters: Float64Array;
   private readonly stats: Float64Array;
   private readonly base: number;
-  private readonly messages: number;
+  /** struct mmsghdr [QUEUE_FRAMES]. */
+  private readonly messages: CallMemory;
+  private readonly messageView: DataView;
   private readonly iovecs: number;
   private readonly headers: number;
   private readonly lengths = new Int32Array(QUEUE_FRAMES);
@@ -67,18 +70,18 @@ export class SendQueue {
     this.counters = shared.counters;
     this.stats = shared.ports;
     this.base = statsBase;
-    this.messages = region.allocate(QUEUE_FRAMES * MMSGHDR_BYTES);
+    this.messages = callMemory(QUEUE_FRAMES * MMSGHDR_BYTES);
+    this.messageView = this.messages.view;
     this.iovecs = region.allocate(QUEUE_FRAMES * MESSAGE_IOVECS * IOVEC_BYTES);
     this.headers = region.allocate(QUEUE_FRAMES * HEADER_STRIDE);
     this.base64[0] = region.address % 2 ** 32;
     this.base64[1] = Math.floor(region.address / 2 ** 32);
-    const { view, address } = region;
-    region.bytes.fill(0, this.messages, this.messages + QUEUE_FRAMES * MMSGHDR_BYTES);
+    const { address } = region;
     const iovecBytes = MESSAGE_IOVECS * IOVEC_BYTES;
     region.bytes.fill(0, this.iovecs, this.iovecs + QUEUE_FRAMES * iovecBytes);
     for (let i = 0; i < QUEUE_FRAMES; i++) {
-      const message = this.messages + i * MMSGHDR_BYTES;
-      setAddress(view, message + MSG_IOV_AT, address + this.iovecs + i * iovecBytes);
+      const message = i * MMSGHDR_BYTES;
+      setAddress(this.messageView, message + MSG_IOV_AT, address + this.iovecs + i * iovecBytes);
     }
   }
 
@@ -89,18 +92,18 @@ export class SendQueue {
     const start = batch.start[p];
     const length = batch.length[p];
     const iovec = this.iovecs + i * (MESSAGE_IOVECS * IOVEC_BYTES);
-    const iovlen = this.messages + i * MMSGHDR_BYTES + MSG_IOVLEN_AT;
+    const iovlen = i * MMSGHDR_BYTES + MSG_IOVLEN_AT;
     this.lengths[i] = length;
     if (headerFitsInPlace(batch, p)) {
       writeVnetHeader(view, start - VNET_BYTES, batch, p);
       this.setIovec(iovec, start - VNET_BYTES, VNET_BYTES + length);
-      view.setUint32(iovlen, 1, true);
+      this.messageView.setUint32(iovlen, 1, true);
     } else {
       const header = this.headers + i * HEADER_STRIDE;
       writeVnetHeader(view, header, batch, p);
       this.setIovec(iovec, header, VNET_BYTES);
       this.setIovec(iovec + IOVEC_BYTES, start, length);
-      view.setUint32(iovlen, 2, true);
+      this.messageView.setUint32(iovlen, 2, true);
     }
   }
 
@@ -109,7 +112,7 @@ export class SendQueue {
     const count = this.queued;
     if (count === 0) return;
     this.queued = 0;
-    const messages = this.region.address + this.messages;
+    const messages = this.messages.address;
     let done = 0;
     while (done < count) {
       const sent = sendmmsg(this.fd, messages + done * MMSGHDR_BYTES, count - done, MSG_DONTWAIT);
@@ -135,7 +138,7 @@ export class SendQueue {
   }
 
   close(): void {
-    this.region.free(this.messages);
+    this.messages.free();
     this.region.free(this.iovecs);
     this.region.free(this.headers);
   }

@@ -6,11 +6,14 @@
  */
 // Named, since the global one is looked up by a getter at each call.
 import { performance } from 'node:perf_hooks';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { parentPort, workerData } from 'node:worker_threads';
 import { DP_WORDS } from '../packet/key.ts';
 import { Doorbell } from '../sys/eventfd.ts';
 import { setpriority } from '../sys/libc.ts';
 import { mappedRegion } from '../sys/mapped-region.ts';
+import { MonotonicClock } from '../sys/monotonic-clock.ts';
 import type { Batch } from './batch.ts';
 import {
   type AddPort,
@@ -64,6 +67,7 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
   // One for all dummy ports: a batch is done with before the next port receives.
   const dummyMemory = region.allocate(DUMMY_MEMORY_BYTES);
   const doorbell = new Doorbell(data.doorbellFd);
+  const time = new MonotonicClock();
   const originMs = performance.timeOrigin - data.timeOriginMs;
   const devices = new Map<number, DevicePort>();
   /** Ports whose frames the main thread moves. */
@@ -76,10 +80,10 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
     region,
     shared,
     upcall,
-    () => Math.floor(performance.now() + originMs),
+    () => Math.floor(time.now() + originMs),
     data.seed,
     { generate: data.generateCode, frontCache: true },
-    () => performance.now(),
+    () => time.now(),
   );
   const loop = new Loop(
     core,
@@ -94,17 +98,19 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
         Atomics.store(control, Control.SLEEPING, sleeping ? 1 : 0);
       },
     },
-    () => performance.now(),
+    () => time.now(),
   );
   if (data.generateCode && !canGenerate()) {
     const text = 'this process may not make code: packets are looked up by plain loops';
     post({ kind: 'log', level: 'info', text });
   }
   warmUp({ region, shared, core, loop, buffers });
+  collectGarbage();
   isWarm = true;
   loop.run();
   loop.close();
   for (const port of [...devices.values(), ...dummies.values()]) port.close();
+  time.close();
   region.close();
 
   function upcall(
@@ -315,6 +321,13 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
     devices.delete(portNo);
     dummies.delete(portNo);
   }
+}
+
+/** Everything that the start left behind, so that no pause for it comes while packets wait. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  collect();
 }
 
 if (parentPort === null) throw new Error('this file is a worker: WorkerDatapath starts it');

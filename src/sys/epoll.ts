@@ -4,7 +4,8 @@
  * Each descriptor carries a number of the caller's (a token). Level-triggered because a port takes one batch
  * at a time and leaves the rest for the next round.
  */
-import { addressOf, close, epollCreate1, epollCtl, epollWait } from './libc.ts';
+import { type CallMemory, callMemory } from './call-memory.ts';
+import { close, epollCreate1, epollCtl, epollWait } from './libc.ts';
 import { check, SystemError } from './system-error.ts';
 
 const EPOLL_CLOEXEC = 0o2000000;
@@ -24,13 +25,16 @@ const MAX_EVENTS = 64;
 export class Epoll {
   readonly fd: number;
   /** MAX_EVENTS results, then one event for epoll_ctl. */
-  private readonly events = new DataView(new ArrayBuffer((MAX_EVENTS + 1) * EVENT_BYTES));
+  private readonly memory: CallMemory;
+  private readonly events: DataView;
   private readonly address: number;
 
   /** Throws SystemError when the process is out of descriptors. */
   constructor() {
     this.fd = check(epollCreate1(EPOLL_CLOEXEC), 'epoll_create1', 'epoll');
-    this.address = addressOf(new Uint8Array(this.events.buffer));
+    this.memory = callMemory((MAX_EVENTS + 1) * EVENT_BYTES);
+    this.events = this.memory.view;
+    this.address = this.memory.address;
   }
 
   /** Watches `fd` for input; errors are always reported. Throws SystemError. */
@@ -70,5 +74,6 @@ export class Epoll {
 
   close(): void {
     close(this.fd);
+    this.memory.free();
   }
 }

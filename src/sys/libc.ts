@@ -35,6 +35,8 @@ export const setsockopt = libc.func('int setsockopt(int, int, int, uintptr_t, ui
 export const getsockopt = libc.func('int getsockopt(int, int, int, uintptr_t, uintptr_t)');
 /** void *mmap(void addr[.length], size_t length, int prot, int flags, int fd, off_t offset) — mmap(2) */
 export const mmap = libc.func('uintptr_t mmap(uintptr_t, uintptr_t, int, int, int, int64_t)');
+/** int clock_gettime(clockid_t clockid, struct timespec *tp) — clock_getres(2) */
+export const clockGettime = libc.func('int clock_gettime(int, uintptr_t)');
 /** int munmap(void addr[.length], size_t length) — mmap(2) */
 export const munmap = libc.func('int munmap(uintptr_t, uintptr_t)');
 /** int recvmmsg(int sockfd, struct mmsghdr *msgvec, unsigned int vlen, int flags, struct timespec *timeout) — recvmmsg(2) */
