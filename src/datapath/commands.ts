@@ -4,7 +4,7 @@
  * Main to worker, first word CommandKind:
  *   PUT_FLOW     id, match words n, program words m, n word indices, n values, n masks, m program words
  *   REMOVE_FLOW  id
- *   EXECUTE      frame bytes, 3 offload words, program words m, DP_WORDS key words, m program words, frame
+ *   EXECUTE      frame bytes, 3 offload words, program words m, key words k, k x (place, value), m program words, frame
  *   ADD_PORT     sequence, text bytes, JSON of AddPort
  *   REMOVE_PORT  sequence, port
  *   SET_MTU      port, mtu
@@ -16,10 +16,13 @@
  *   SET_QOS      port, text bytes, JSON of SetQos
  *   STOP
  * Worker to main, first word RecordKind:
- *   UPCALL       reason, cookie kind, COOKIE_WORDS words, frame bytes, 3 offload words, DP_WORDS key words, frame
+ *   UPCALL       reason, cookie kind, COOKIE_WORDS words, frame bytes, 3 offload words, key words k, k x (place, value), frame
  *   TRANSMIT     port, frame bytes, 3 offload words, frame (of a dummy port)
+ * Of a key the words that are not 0 are written, and of one in EXECUTE only metadata: the headers are in the frame.
  * Frames and text fill whole words; what is over is not read.
  */
+
+import { CT_STATE, DP_WORDS, PACKET_TYPE } from '../packet/key.ts';
 import type { FrameOffload, PortSpec } from './datapath.ts';
 import { COOKIE_WORDS } from './program.ts';
 import type { QosConfig } from './qos.ts';
@@ -108,4 +111,35 @@ export function readOffload(words: Int32Array, at: number): FrameOffload {
     csumStart: words[at + 1] >>> 16,
     csumOffset: words[at + 2] & 0xffff,
   };
+}
+
+/** Most words that a key takes with its length. */
+export const KEY_WORDS = 1 + 2 * DP_WORDS;
+
+/** Writes the key at keys[from ..] to `at`; returns the words written. With `metadataOnly` without what a frame's headers tell. */
+export function writeKey(
+  words: Int32Array,
+  at: number,
+  keys: Uint32Array,
+  from: number,
+  metadataOnly: boolean,
+): number {
+  let end = at + 1;
+  for (let w = 0; w < DP_WORDS; w++) {
+    if (metadataOnly && w === PACKET_TYPE + 1) w = CT_STATE;
+    if (keys[from + w] === 0) continue;
+    words[end] = w;
+    words[end + 1] = keys[from + w];
+    end += 2;
+  }
+  words[at] = (end - at) >>> 1;
+  return end - at;
+}
+
+/** Fills a dense key of DP_WORDS words; returns the index behind it. */
+export function readKey(words: Int32Array, at: number, into: Uint32Array): number {
+  into.fill(0);
+  const end = at + 1 + 2 * words[at];
+  for (let i = at + 1; i < end; i += 2) into[words[i]] = words[i + 1];
+  return end;
 }

@@ -57,6 +57,8 @@ export class MegaflowCache {
   private readonly pool = new ProgramPool();
   private tables: Subtable[] = [];
   private readonly byMask = new Map<string, Subtable>();
+  /** The subtable of the last flow installed: new flows come in runs of one mask. */
+  private lastPut: Subtable | undefined;
   private readonly tableOf: (Subtable | undefined)[] = [];
   private readonly entryOf = new Int32Array(FLOW_SLOTS);
   private readonly salt: HashSalt;
@@ -134,6 +136,7 @@ export class MegaflowCache {
     this.flows--;
     if (table.count === 0) {
       this.byMask.delete(maskKey(table.words, table.masks));
+      if (this.lastPut === table) this.lastPut = undefined;
       this.tables = this.tables.filter((other) => other !== table);
       this.masksChanged = true;
     }
@@ -221,6 +224,7 @@ export class MegaflowCache {
   }
 
   private subtable(words: ArrayLike<number>, masks: ArrayLike<number>): Subtable {
+    if (this.lastPut !== undefined && hasMask(this.lastPut, words, masks)) return this.lastPut;
     const liveWords = Int32Array.from(words);
     const liveMasks = Uint32Array.from(masks);
     const key = maskKey(liveWords, liveMasks);
@@ -232,6 +236,7 @@ export class MegaflowCache {
       this.tables.push(table);
       this.masksChanged = true;
     }
+    this.lastPut = table;
     return table;
   }
 
@@ -283,6 +288,14 @@ export class MegaflowCache {
     for (const table of tables) table.share(this.isShared, chosen.length);
   }
 }
+
+const hasMask = (table: Subtable, words: ArrayLike<number>, masks: ArrayLike<number>): boolean => {
+  if (table.words.length !== words.length) return false;
+  for (let i = 0; i < words.length; i++) {
+    if (table.words[i] !== words[i] || table.masks[i] !== masks[i] >>> 0) return false;
+  }
+  return true;
+};
 
 const maskKey = (words: Int32Array, masks: Uint32Array): string =>
   `${words.join(',')}/${masks.join(',')}`;

@@ -10,6 +10,7 @@
  */
 import { DP_WORDS, TUN_ID } from '../packet/key.ts';
 import { isNsh, TUNNEL_STRIDE } from '../tunnels/tunnel-words.ts';
+import { RecentPrograms } from './recent-programs.ts';
 
 export const Op = {
   /** [port] */
@@ -96,16 +97,11 @@ export const SlowPath = {
 /** L4: addresses, protocol and ports; SYM_L4: the same for both directions. */
 export const HashKind = { L4: 0, SYM_L4: 1 } as const;
 
-/** Programs that a builder remembers, a power of two, and how long they may be. */
-const KEPT = 64;
-const LONGEST_KEPT = 32;
-
 /** Builds a program. Reused by one translation after another: `reset()` first, `take()` last. */
 export class ProgramBuilder {
   private words = new Int32Array(64);
   private n = 0;
-  /** Programs taken last, by their hash: most flows do what others do. */
-  private readonly kept: (Int32Array | undefined)[] = [];
+  private readonly recent = new RecentPrograms();
 
   /** Words written so far; 0 means that nothing was decided (drop). */
   get length(): number {
@@ -276,16 +272,7 @@ export class ProgramBuilder {
 
   /** The program, ready to be kept: a copy, or an earlier one that is equal. Nobody may write to it. */
   take(): Int32Array {
-    const { words, n } = this;
-    if (n > LONGEST_KEPT) return words.slice(0, n);
-    let hash = n;
-    for (let i = 0; i < n; i++) hash = Math.imul(hash ^ words[i], 0x9e3779b1);
-    const at = (hash >>> 24) & (KEPT - 1);
-    const known = this.kept[at];
-    if (known !== undefined && known.length === n && sameWords(known, words, n)) return known;
-    const program = words.slice(0, n);
-    this.kept[at] = program;
-    return program;
+    return this.recent.get(this.words, 0, this.n);
   }
 }
 

@@ -17,14 +17,17 @@ import {
   type AddPort,
   CommandKind,
   Control,
+  KEY_WORDS,
   OFFLOAD_WORDS,
   RecordKind,
+  readKey,
   readOffload,
   type SetQos,
   UPCALL_HEAD,
   type WorkerMessage,
   type WorkerStart,
   wordsOf,
+  writeKey,
   writeOffload,
 } from './commands.ts';
 import type {
@@ -101,6 +104,7 @@ export class WorkerDatapath implements Datapath {
   private readonly records: RingReader;
   /** The command that is being written. */
   private scratch = new Int32Array(4096);
+  private scratchBytes = new Uint8Array(this.scratch.buffer);
   private readonly waiters = new Map<number, Waiter>();
   private sequence = 0;
   private failure: Error | undefined;
@@ -112,7 +116,6 @@ export class WorkerDatapath implements Datapath {
   /** The upcall that a handler sees: used again for the next one. */
   private readonly upcallKey = new Uint32Array(DP_WORDS);
   private readonly upcallCookie = new Uint32Array(COOKIE_WORDS);
-  private readonly upcallFrame = new Uint8Array(MAX_FRAME_BYTES);
   private readonly sockets = new Map<PortNo, PortableSockets>();
   private drainScheduled = false;
   /** Upcalls are being handled: the commands since the last doorbell are counted in `gathered`. */
@@ -247,7 +250,7 @@ export class WorkerDatapath implements Datapath {
       words[4 + n + i] = match.values[i];
       words[4 + 2 * n + i] = match.masks[i];
     }
-    words.set(program, 4 + 3 * n);
+    for (let i = 0; i < program.length; i++) words[4 + 3 * n + i] = program[i];
     this.push(count);
   }
 
@@ -257,21 +260,21 @@ export class WorkerDatapath implements Datapath {
 
   execute(frame: Uint8Array, offload: FrameOffload, key: Uint32Array, program: Int32Array): void {
     const head = 3 + OFFLOAD_WORDS;
-    const count = head + DP_WORDS + program.length + wordsOf(frame.length);
-    if (this.queue.wouldOverflow(count) || frame.length > MAX_FRAME_BYTES) {
+    const most = head + KEY_WORDS + program.length + wordsOf(frame.length);
+    if (this.queue.wouldOverflow(most) || frame.length > MAX_FRAME_BYTES) {
       // Not the worker's cell to add to by the rule of one writer; a count lost in a race is the lesser evil.
       this.shared.counters[counterIndex(CONGESTION)]++;
       return;
     }
-    const words = this.begin(count);
+    const words = this.begin(most);
     words[0] = CommandKind.EXECUTE;
     words[1] = frame.length;
     writeOffload(words, 2, offload);
     words[2 + OFFLOAD_WORDS] = program.length;
-    for (let i = 0; i < DP_WORDS; i++) words[head + i] = key[i];
-    words.set(program, head + DP_WORDS);
-    this.putBytes(head + DP_WORDS + program.length, frame);
-    this.push(count);
+    let end = head + writeKey(words, head, key, 0, true);
+    for (let i = 0; i < program.length; i++) words[end++] = program[i];
+    this.putBytes(end, frame);
+    this.push(end + wordsOf(frame.length));
   }
 
   setMeter(id: number, config: MeterConfig | null): void {
@@ -382,12 +385,15 @@ export class WorkerDatapath implements Datapath {
 
   /** Scratch memory for a command of `count` words. */
   private begin(count: number): Int32Array {
-    if (count > this.scratch.length) this.scratch = new Int32Array(count * 2);
+    if (count > this.scratch.length) {
+      this.scratch = new Int32Array(count * 2);
+      this.scratchBytes = new Uint8Array(this.scratch.buffer);
+    }
     return this.scratch;
   }
 
   private putBytes(atWord: number, bytes: Uint8Array): void {
-    new Uint8Array(this.scratch.buffer).set(bytes, atWord * 4);
+    this.scratchBytes.set(bytes, atWord * 4);
   }
 
   private command(kind: number, first: number, second: number): void {
@@ -503,17 +509,14 @@ export class WorkerDatapath implements Datapath {
   private handleUpcall(at: number): void {
     const { words, bytes } = this.records;
     const frameBytes = words[at + UPCALL_HEAD - 1];
-    const key = at + UPCALL_HEAD + OFFLOAD_WORDS;
-    const frame = (key + DP_WORDS) * 4;
-    for (let i = 0; i < DP_WORDS; i++) this.upcallKey[i] = words[key + i];
+    const frame = readKey(words, at + UPCALL_HEAD + OFFLOAD_WORDS, this.upcallKey) * 4;
     for (let i = 0; i < COOKIE_WORDS; i++) this.upcallCookie[i] = words[at + 3 + i];
-    this.upcallFrame.set(bytes.subarray(frame, frame + frameBytes));
     this.handler({
       reason: words[at + 1],
       cookieKind: words[at + 2],
       cookie: this.upcallCookie,
       key: this.upcallKey,
-      frame: this.upcallFrame.subarray(0, frameBytes),
+      frame: bytes.subarray(frame, frame + frameBytes),
       frameBytes,
       offload: readOffload(words, at + UPCALL_HEAD),
     });

@@ -11,22 +11,25 @@ import { runInNewContext } from 'node:vm';
 import { parentPort, workerData } from 'node:worker_threads';
 import { DP_WORDS } from '../packet/key.ts';
 import { Doorbell } from '../sys/eventfd.ts';
-import { setpriority } from '../sys/libc.ts';
 import { mappedRegion } from '../sys/mapped-region.ts';
 import { MonotonicClock } from '../sys/monotonic-clock.ts';
+import { setNiceness } from '../sys/priority.ts';
 import type { Batch } from './batch.ts';
 import {
   type AddPort,
   CommandKind,
   Control,
+  KEY_WORDS,
   OFFLOAD_WORDS,
   RecordKind,
+  readKey,
   readOffload,
   type SetQos,
   UPCALL_HEAD,
   type WorkerMessage,
   type WorkerStart,
   wordsOf,
+  writeKey,
   writeOffload,
 } from './commands.ts';
 import { DatapathCore } from './core.ts';
@@ -39,6 +42,7 @@ import { PacketPlainPort } from './packet-plain-port.ts';
 import { PacketPort } from './packet-port.ts';
 import { canGenerate } from './probe-code.ts';
 import { COOKIE_WORDS } from './program.ts';
+import { RecentPrograms } from './recent-programs.ts';
 import { RelayTunnelPort } from './relay-tunnel-port.ts';
 import { RingReader, RingWriter } from './ring.ts';
 import { Shared } from './shared.ts';
@@ -48,19 +52,20 @@ import { UpcallQuota } from './upcall-quota.ts';
 import { VhostPort } from './vhost-port.ts';
 import { warmUp } from './warm-up.ts';
 
-const PRIO_PROCESS = 0;
 /** What Open vSwitch's start script gives the whole daemon: a ring overflows while its thread waits for a processor. */
 const NICENESS = -10;
 /** Commands carried out before packets get their turn. */
 const COMMANDS_PER_TURN = 256;
 
 function start(data: WorkerStart, post: (message: WorkerMessage) => void): void {
-  // Refused without CAP_SYS_NICE, and then packets wait their turn like everybody else.
-  setpriority(PRIO_PROCESS, 0, NICENESS);
+  setNiceness(NICENESS);
   const control = new Int32Array(data.control);
   const commands = new RingReader(data.commands);
   const records = new RingWriter(data.records);
-  const quota = new UpcallQuota(records, UPCALL_HEAD + OFFLOAD_WORDS + DP_WORDS);
+  const quota = new UpcallQuota(records, UPCALL_HEAD + OFFLOAD_WORDS + 1);
+  const sparseKey = new Int32Array(KEY_WORDS);
+  const denseKey = new Uint32Array(DP_WORDS);
+  const programs = new RecentPrograms();
   const shared = new Shared(data.shared);
   const region = mappedRegion(data.regionBytes);
   const buffers = new FrameBuffers(region);
@@ -122,7 +127,8 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
     count: number,
   ): boolean {
     const length = batch.length[p];
-    const size = UPCALL_HEAD + OFFLOAD_WORDS + DP_WORDS + wordsOf(length);
+    const keyWords = writeKey(sparseKey, 0, batch.keys, p * DP_WORDS, false);
+    const size = UPCALL_HEAD + OFFLOAD_WORDS + keyWords + wordsOf(length);
     if (!quota.admits(batch.inPort[p], size)) return false;
     let at = records.reserve(size);
     if (at < 0) return false;
@@ -135,8 +141,7 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
     words[at++] = batch.offloadFlags[p] | (batch.gsoType[p] << 8) | (batch.gsoSize[p] << 16);
     words[at++] = batch.headerBytes[p] | (batch.csumStart[p] << 16);
     words[at++] = batch.csumOffset[p];
-    const key = p * DP_WORDS;
-    for (let i = 0; i < DP_WORDS; i++) words[at++] = batch.keys[key + i];
+    for (let i = 0; i < keyWords; i++) words[at++] = sparseKey[i];
     const start = batch.start[p];
     records.bytes.set(region.bytes.subarray(start, start + length), at * 4);
     records.publish();
@@ -195,7 +200,7 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
             values: words.subarray(match + n, match + 2 * n),
             masks: words.subarray(match + 2 * n, program),
           },
-          words.slice(program, program + words[at + 3]),
+          programs.get(words, program, words[at + 3]),
         );
         return false;
       }
@@ -203,14 +208,14 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
         core.removeFlow(words[at + 1]);
         return false;
       case CommandKind.EXECUTE: {
-        const key = at + 3 + OFFLOAD_WORDS;
-        const program = key + DP_WORDS;
-        const frame = (program + words[at + 2 + OFFLOAD_WORDS]) * 4;
+        const count = words[at + 2 + OFFLOAD_WORDS];
+        const program = readKey(words, at + 3 + OFFLOAD_WORDS, denseKey);
+        const frame = (program + count) * 4;
         core.execute(
           commands.bytes.subarray(frame, frame + words[at + 1]),
           readOffload(words, at + 2),
-          new Uint32Array(words.buffer, key * 4, DP_WORDS),
-          words.subarray(program, program + words[at + 2 + OFFLOAD_WORDS]),
+          denseKey,
+          programs.get(words, program, count),
         );
         return true;
       }

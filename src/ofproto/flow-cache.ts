@@ -28,7 +28,6 @@ export class FlowCache {
   private masksMade = 0;
   private lastMask: UkeyMask | null = null;
   private readonly effects = new SharedEffects();
-  private readonly values = new Uint32Array(DP_WORDS);
   /** Slots given back, last in first out; below `nextId` all others are in use. */
   private readonly freeIds: number[] = [];
   private nextId = 0;
@@ -130,7 +129,8 @@ export class FlowCache {
 
   private put(ukey: Ukey): void {
     const { words, masks } = ukey.mask;
-    const { values } = this;
+    // The datapath may keep it.
+    const values = new Uint32Array(words.length);
     this.keys.pick(ukey.key, words, values);
     for (let i = 0; i < words.length; i++) values[i] &= masks[i];
     this.datapath.putFlow(ukey.id, { words, values, masks }, ukey.program);

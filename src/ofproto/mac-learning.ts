@@ -83,6 +83,8 @@ export class MacTable<P> {
   private readonly usage = new MaxHeap<P>();
   private readonly onEvent: (event: MacEvent) => void;
   private statics = 0;
+  /** The learned entry that was seen last, the last one of byAge. */
+  private newest: MacEntry<P> | null = null;
   readonly stats: MacStats = { learned: 0, expired: 0, evicted: 0, moved: 0 };
 
   /** `onEvent` hears what happens, for coverage counters. */
@@ -136,6 +138,11 @@ export class MacTable<P> {
       if (entry.owner !== seen.owner) this.onEvent('mac_learning_static_none_move');
       return false;
     }
+    if (entry === this.newest && entry.owner === seen.owner && !seen.isGratuitousArp) {
+      // New flows come in runs from one address: its place is the last already.
+      entry.usedMs = Math.max(entry.usedMs, now);
+      return false;
+    }
     if (entry.owner !== seen.owner && now < entry.usedMs) return false;
     if (seen.isGratuitousArp) {
       // A bond's peer switch reflects gratuitous ARPs: believe the port that had the address first.
@@ -145,6 +152,7 @@ export class MacTable<P> {
     entry.usedMs = Math.max(entry.usedMs, now);
     this.byAge.delete(entry);
     this.byAge.add(entry);
+    this.newest = entry;
     const moved = entry.owner !== seen.owner;
     const before = this.byOwner.get(entry.owner);
     before?.delete(entry);
@@ -268,6 +276,7 @@ export class MacTable<P> {
     if (entry.isStatic) this.statics++;
     else {
       this.byAge.add(entry);
+      this.newest = entry;
       this.use(entry.owner, 1);
     }
   }
@@ -282,6 +291,7 @@ export class MacTable<P> {
     if (entry.isStatic) this.statics--;
     else {
       this.byAge.delete(entry);
+      if (this.newest === entry) this.newest = null;
       this.use(entry.owner, -1);
     }
   }

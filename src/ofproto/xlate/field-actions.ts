@@ -10,6 +10,7 @@ import { consultHash, flowHash, hashTwoWords } from './flow-hash.ts';
 import { finishFreezing } from './freeze.ts';
 import {
   applyWrite,
+  copySubfield,
   type FieldWrite,
   fieldWrite,
   hasField,
@@ -80,7 +81,7 @@ export function move(ctx: XlateContext, action: ActionOf<'move'>): void {
     ctx.trace?.add('detail', 'unmet prerequisites, move ignored');
     return;
   }
-  writeSubfield(ctx, dst, readSubfield(ctx, src));
+  copySubfield(ctx, src, dst);
   noteSubfield(ctx, dst);
 }
 

@@ -231,6 +231,54 @@ function consultSubfield(ctx: XlateContext, sub: Subfield): void {
   for (let i = 0; i < words.length; i++) consult(ctx, words[i], masks[i]);
 }
 
+/** A subfield that is bits of one word, and means nothing but these. */
+interface Narrow {
+  readonly word: number;
+  readonly mask: number;
+  readonly shift: number;
+}
+
+/** Null for what is not. */
+const narrowed = new WeakMap<Subfield, Narrow | null>();
+
+function narrow(sub: Subfield): Narrow | null {
+  const known = narrowed.get(sub);
+  if (known !== undefined) return known;
+  const { field } = sub;
+  const { words, masks } = fieldWrite(
+    field,
+    0n,
+    (onesOf(sub.bits) << BigInt(sub.offset)) & fullMask(field),
+  );
+  const isPlain =
+    words.length === 1 &&
+    !SPECIAL_WORDS.has(words[0]) &&
+    field.format !== 'port32' &&
+    field.name !== 'mpls_bos';
+  const mask = masks[0];
+  const one = isPlain ? { word: words[0], mask, shift: 31 - Math.clz32(mask & -mask) } : null;
+  narrowed.set(sub, one);
+  return one;
+}
+
+/** Words that take more than a store: tags, types and ports are looked after when they change. */
+const SPECIAL_WORDS: ReadonlySet<number> = new Set([VLAN0, ETH_TYPE_PROTO, OF_IN_PORT]);
+
+/** Copies a subfield that the flow has to one of as many bits that it has. */
+export function copySubfield(ctx: XlateContext, src: Subfield, dst: Subfield): void {
+  const from = narrow(src);
+  const to = narrow(dst);
+  if (from === null || to === null) {
+    writeSubfield(ctx, dst, readSubfield(ctx, src));
+    return;
+  }
+  const { flow } = ctx;
+  ctx.mask[from.word] |= from.mask;
+  const value = (flow[from.word] & from.mask) >>> from.shift;
+  ctx.willWrite(to.word, to.mask);
+  flow[to.word] = ((flow[to.word] & ~to.mask) | ((value << to.shift) & to.mask)) >>> 0;
+}
+
 /** Tells a trace what a subfield holds now. */
 export function noteSubfield(ctx: XlateContext, sub: Subfield): void {
   if (ctx.trace === null || sub.field.at < 0) return;
