@@ -2,11 +2,14 @@
  * Framing of JSON objects that follow one another on a byte stream without separators (RFC 7047 section 4).
  *
  * A scanner over bytes finds where an object ends (nesting depth, strings, escapes) and only then hands the
- * text to JSON.parse: the cost is linear whatever the chunks are, and neither size nor depth is unbounded.
+ * text to the parser: the cost is linear whatever the chunks are, and neither size nor depth is unbounded.
  * UTF-8 needs no attention while scanning, since no byte of a multi-byte character looks like ASCII. After
  * the first error the stream is dead: there is no way to find the next boundary in garbage.
  */
-export type Json = null | boolean | number | string | Json[] | JsonObject;
+import { parseJson } from './exact-json.ts';
+
+/** Integers beyond 2^53 are bigints (exact-json.ts). */
+export type Json = null | boolean | number | bigint | string | Json[] | JsonObject;
 export interface JsonObject {
   [key: string]: Json;
 }
@@ -121,7 +124,7 @@ export class JsonStream {
       this.heldBytes = 0;
     }
     try {
-      return JSON.parse(this.decoder.decode(bytes)) as JsonObject;
+      return parseJson(this.decoder.decode(bytes)) as JsonObject;
     } catch (error) {
       this.fail(error instanceof Error ? error.message : String(error));
       return null;

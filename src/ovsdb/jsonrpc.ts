@@ -11,6 +11,7 @@ import { connect as connectTls } from 'node:tls';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Logger, LogSource } from '../util/logger.ts';
 import { Backoff } from './backoff.ts';
+import { jsonText } from './exact-json.ts';
 import {
   DEFAULT_JSON_LIMITS,
   isObject,
@@ -256,7 +257,7 @@ export class JsonRpcSession {
   private send(message: JsonObject): void {
     const { socket } = this;
     if (socket === null) return;
-    socket.write(JSON.stringify(message));
+    socket.write(jsonText(message));
     if (socket.writableLength > MAX_UNSENT_BYTES) this.drop('peer does not read, dropped');
   }
 

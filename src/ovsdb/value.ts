@@ -8,9 +8,10 @@
  * | set                  | array                     | the atom or ["set", [...]]                |
  * | map                  | Map                       | ["map", [[key, value], ...]]              |
  *
- * Integers are JavaScript numbers: exact up to 2^53, which no column of this schema passes in practice.
+ * Integers are JavaScript numbers: exact up to 2^53, which no column of this schema passes in practice, rounded beyond.
  * Decoding never throws; what the server says wrongly becomes an error text.
  */
+import { jsonText } from './exact-json.ts';
 import type { Json } from './json-stream.ts';
 
 export type AtomName = 'integer' | 'real' | 'boolean' | 'string' | 'uuid';
@@ -21,7 +22,8 @@ type AtomOf<A extends AtomName> = A extends 'integer' | 'real'
     ? boolean
     : string;
 
-export type Atom = number | boolean | string;
+/** A bigint only where it is an integer beyond 2^53, and only in the server. */
+export type Atom = number | bigint | boolean | string;
 
 export type ColumnType =
   | { readonly kind: 'atom'; readonly atom: AtomName }
@@ -56,7 +58,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const isUuid = (text: string): boolean => UUID.test(text);
 
 const show = (json: Json): string => {
-  const text = JSON.stringify(json);
+  const text = jsonText(json);
   return text.length > 80 ? `${text.slice(0, 80)}...` : text;
 };
 
@@ -69,9 +71,9 @@ const bad = (json: Json, expected: string): Decoded => ({
 function decodeAtom(atom: AtomName, json: Json): Atom | undefined {
   switch (atom) {
     case 'integer':
-      return typeof json === 'number' && Number.isInteger(json) ? json : undefined;
+      return typeof json === 'bigint' || Number.isInteger(json) ? Number(json) : undefined;
     case 'real':
-      return typeof json === 'number' ? json : undefined;
+      return typeof json === 'number' || typeof json === 'bigint' ? Number(json) : undefined;
     case 'boolean':
       return typeof json === 'boolean' ? json : undefined;
     case 'string':

@@ -7,6 +7,7 @@
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
+import { jsonText } from '../exact-json.ts';
 import { type JsonObject, JsonStream, type JsonStreamLimits } from '../json-stream.ts';
 import type { DatabaseServer } from './database-server.ts';
 import { syntaxError } from './failure.ts';
@@ -85,7 +86,7 @@ export class Connection {
 
   private send(message: JsonObject): void {
     if (!this.isOpen) return;
-    this.socket.write(JSON.stringify(message));
+    this.socket.write(jsonText(message));
     const unsent = this.socket.writableLength;
     if (unsent > this.limits.maxUnsentBytes) {
       this.log.warn(`${this.name}: peer leaves ${unsent} bytes unread, disconnecting`);

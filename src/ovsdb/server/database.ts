@@ -5,6 +5,7 @@
  * (commit.ts), so a reader always sees a whole state.
  */
 
+import { jsonText } from '../exact-json.ts';
 import {
   type Column,
   type DatabaseSchema,
@@ -62,4 +63,4 @@ export class Database {
 export const indexKey = (columns: readonly Column[], fields: readonly Datum[]): string =>
   columns.length === 1 && columns[0].type.max === 1 && fields[columns[0].index].keys.length === 1
     ? String(fields[columns[0].index].keys[0])
-    : JSON.stringify(columns.map(({ index, type }) => datumJson(fields[index], type)));
+    : jsonText(columns.map(({ index, type }) => datumJson(fields[index], type)));

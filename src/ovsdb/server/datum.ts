@@ -3,7 +3,7 @@
  *
  * Data are never changed in place, so rows, transactions and monitors share them freely. Sorting makes equality a
  * walk, and gives sets the order in which ovsdb-server shows them. UUIDs are lower-case texts; integers are
- * numbers, exact up to 2^53.
+ * numbers, beyond 2^53 bigints: each has one form, so === compares them.
  */
 import type { Json } from '../json-stream.ts';
 import type { Atom, AtomName } from '../value.ts';
@@ -31,10 +31,17 @@ const DEFAULT_ATOM: { readonly [A in AtomName]: Atom } = {
   uuid: ZERO_UUID,
 };
 
-/** Below in amount: the largest 64-bit integers would be rounded to what no client reads as an integer. */
-const INTEGER_BOUND = 2 ** 63;
-export const isInt64 = (json: unknown): json is number =>
-  Number.isInteger(json) && Math.abs(json as number) < INTEGER_BOUND;
+const MIN_INT64 = -(2n ** 63n);
+const MAX_INT64 = 2n ** 63n - 1n;
+export const isInt64 = (value: bigint): boolean => value >= MIN_INT64 && value <= MAX_INT64;
+
+/** An <integer>, as a number where that is exact; undefined for what is none. */
+function int64Of(json: Json): number | bigint | undefined {
+  if (Number.isSafeInteger(json)) return json as number;
+  if (typeof json !== 'bigint' && !Number.isInteger(json)) return undefined;
+  const value = BigInt(json as number | bigint);
+  return isInt64(value) ? value : undefined;
+}
 
 export const compareAtoms = (a: Atom, b: Atom): number => (a < b ? -1 : a > b ? 1 : 0);
 
@@ -198,10 +205,10 @@ function readAtom(base: BaseType, json: Json, resolve: ResolveName | null): Atom
   let atom: Atom | undefined;
   switch (base.atom) {
     case 'integer':
-      if (isInt64(json)) atom = json;
+      atom = int64Of(json);
       break;
     case 'real':
-      if (typeof json === 'number') atom = json;
+      if (typeof json === 'number' || typeof json === 'bigint') atom = Number(json);
       break;
     case 'boolean':
       if (typeof json === 'boolean') atom = json;
@@ -286,7 +293,7 @@ export function checkAtom(atom: Atom, base: BaseType): void {
     if (length > max)
       throw violation(`"${atom}" length ${length} is greater than maximum allowed length ${max}`);
   } else if (base.atom === 'integer' || base.atom === 'real') {
-    const number = atom as number;
+    const number = atom as number | bigint;
     if (number >= min && number <= max) return;
     if (min !== Number.NEGATIVE_INFINITY && max !== Number.POSITIVE_INFINITY)
       throw violation(`${number} is not in the valid range ${min} to ${max} (inclusive)`);

@@ -2,6 +2,7 @@
  * What goes wrong with a request, as RFC 7047 section 3.1 <error>: a tag that programs compare, details that people
  * read, and the JSON that was at fault. Thrown where it is found and caught where the reply is made.
  */
+import { jsonText } from '../exact-json.ts';
 import { isObject, type Json, type JsonObject } from '../json-stream.ts';
 
 export class OvsdbFailure extends Error {
@@ -32,7 +33,7 @@ export const violation = (details: string): OvsdbFailure =>
 /** Compact JSON with sorted members: equal values have equal texts. */
 export function canonicalText(json: Json): string {
   if (Array.isArray(json)) return `[${json.map(canonicalText).join(',')}]`;
-  if (!isObject(json)) return JSON.stringify(json);
+  if (!isObject(json)) return jsonText(json);
   const members = Object.keys(json)
     .sort()
     .map((name) => `${JSON.stringify(name)}:${canonicalText(json[name])}`);

@@ -4,6 +4,7 @@
  * that were there before only the differences (`_is_diff`).
  */
 import { createHash } from 'node:crypto';
+import { jsonText, parseJson } from '../exact-json.ts';
 import type { Json, JsonObject } from '../json-stream.ts';
 import { isObject } from '../json-stream.ts';
 import type { Database, RowChange, Table } from './database.ts';
@@ -30,7 +31,7 @@ const sha1 = (bytes: Uint8Array): string => createHash('sha1').update(bytes).dig
 
 /** A record's bytes. */
 export function recordBytes(json: Json): Uint8Array {
-  const body = Buffer.from(`${JSON.stringify(json)}\n`);
+  const body = Buffer.from(`${jsonText(json)}\n`);
   return Buffer.concat([Buffer.from(`${MAGIC}${body.length} ${sha1(body)}\n`), body]);
 }
 
@@ -71,7 +72,7 @@ export function parseLog(bytes: Uint8Array): ParsedLog {
       break;
     }
     try {
-      records.push(JSON.parse(Buffer.from(body).toString('utf8')) as Json);
+      records.push(parseJson(Buffer.from(body).toString('utf8')));
     } catch (error) {
       problem = `${length} bytes starting at offset ${from} are not valid JSON (${(error as Error).message})`;
       break;

@@ -1,5 +1,7 @@
 /** <mutation> of RFC 7047 section 5.1: arithmetic on numbers, insertion into and deletion from sets and maps. */
+import { integerOf } from '../exact-json.ts';
 import type { Json } from '../json-stream.ts';
+import type { Atom } from '../value.ts';
 import type { Column, TableSchema } from './database-schema.ts';
 import {
   checkAtom,
@@ -96,23 +98,24 @@ export const readMutations = (
   resolve: ResolveName | null,
 ): Mutation[] => json.map((one) => readMutation(table, one, resolve));
 
-function calculate(name: string, atom: string, x: number, y: number): number {
+function calculate(name: string, atom: string, x: number | bigint, y: number | bigint): Atom {
   const operator = OPERATORS[name];
-  if (operator.divides && y === 0) throw new OvsdbFailure('domain error', 'Division by zero.');
+  if (operator.divides && Number(y) === 0)
+    throw new OvsdbFailure('domain error', 'Division by zero.');
   if (atom === 'real' && operator.real !== null) {
-    const result = operator.real(x, y);
+    const result = operator.real(Number(x), Number(y));
     if (Number.isFinite(result)) return result;
   } else {
-    const result = Number(operator.integer(BigInt(x), BigInt(y)));
-    if (isInt64(result)) return result;
+    const result = operator.integer(BigInt(x), BigInt(y));
+    if (isInt64(result)) return integerOf(result);
   }
   throw new OvsdbFailure('range error', `Result of "${name}" operation is out of range.`);
 }
 
 function mutated({ column: { type }, name, argument }: Mutation, datum: Datum): Datum {
   if (Object.hasOwn(OPERATORS, name)) {
-    const y = argument.keys[0] as number;
-    const keys = datum.keys.map((x) => calculate(name, type.key.atom, x as number, y));
+    const y = argument.keys[0] as number | bigint;
+    const keys = datum.keys.map((x) => calculate(name, type.key.atom, x as number | bigint, y));
     for (const key of keys) checkAtom(key, type.key);
     const result = sortedSet(keys);
     if (result === null) throw violation(`Result of "${name}" operation contains duplicates.`);

@@ -9,6 +9,7 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { jsonText, parseJson } from '../../../src/ovsdb/exact-json.ts';
 import type { Json, JsonObject } from '../../../src/ovsdb/json-stream.ts';
 import { isObject } from '../../../src/ovsdb/json-stream.ts';
 import { DatabaseFile } from '../../../src/ovsdb/server/database-file.ts';
@@ -193,12 +194,12 @@ it(
     await peer.kill();
 
     const dumpOf = (database: string): string =>
-      execFileSync('ovsdb-tool', ['query', database, JSON.stringify(['Open_vSwitch', ...all])], {
+      execFileSync('ovsdb-tool', ['query', database, jsonText(['Open_vSwitch', ...all])], {
         encoding: 'utf8',
       });
     const theirPath = join(peer.directory, 'conf.db');
-    const theirDump = comparable(JSON.parse(dumpOf(theirPath)));
-    expect(comparable(JSON.parse(dumpOf(ourPath)))).toEqual(theirDump);
+    const theirDump = comparable(parseJson(dumpOf(theirPath)));
+    expect(comparable(parseJson(dumpOf(ourPath)))).toEqual(theirDump);
     const copy = join(directory, 'theirs.db');
     copyFileSync(theirPath, copy);
     const taking = open(copy);
@@ -206,7 +207,7 @@ it(
     expect(comparable(client.transact(...all))).toEqual(theirDump);
     taking.compact();
     taking.close();
-    expect(comparable(JSON.parse(dumpOf(copy)))).toEqual(theirDump);
+    expect(comparable(parseJson(dumpOf(copy)))).toEqual(theirDump);
   },
   30_000 + COUNT * 20,
 );

@@ -1,5 +1,6 @@
 /** A connection to any OVSDB server, message by message. */
 import { connect, type Socket } from 'node:net';
+import { jsonText } from '../../../../src/ovsdb/exact-json.ts';
 import { type Json, type JsonObject, JsonStream } from '../../../../src/ovsdb/json-stream.ts';
 
 export class RawClient {
@@ -36,7 +37,7 @@ export class RawClient {
   }
 
   send(method: string, params: Json[], id: Json): void {
-    this.write(JSON.stringify({ method, params, id }));
+    this.write(jsonText({ method, params, id }));
   }
 
   /** Resolves with all messages when `done` says so; rejects when the connection ends before. */
