@@ -4,6 +4,7 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { messageText } from './cli/ofctl/message-text.ts';
 import type { RunOptions, TlsOptions } from './cli/options.ts';
 import { Applier, type Fabric } from './config/apply.ts';
@@ -26,9 +27,9 @@ import { TlsSource } from './config/tls-source.ts';
 import { SharedTunnelPorts, type TunnelPortsDeps, tunnelSpec } from './config/tunnel-ports.ts';
 import type { WantedSettings } from './config/wanted.ts';
 import type { Datapath, PortSpec } from './datapath/datapath.ts';
+import { DatapathWorkers } from './datapath/datapath-workers.ts';
 import { DATAPATH_EVENTS, DROP_REASONS } from './datapath/drop-reason.ts';
 import { InlineDatapath } from './datapath/inline-datapath.ts';
-import { WorkerDatapath } from './datapath/worker-datapath.ts';
 import { OF10 } from './ofproto/codec/versions.ts';
 import { MAC_EVENTS } from './ofproto/mac-learning.ts';
 import { OpenflowBridge } from './ofproto/openflow/openflow-bridge.ts';
@@ -55,6 +56,7 @@ import { fdbCommands } from './unixctl/commands/fdb.ts';
 import { memoryCommands } from './unixctl/commands/memory.ts';
 import { netdevDummyCommands } from './unixctl/commands/netdev-dummy.ts';
 import { databaseUsage, ovsdbServerCommands } from './unixctl/commands/ovsdb-server.ts';
+import { pmdCommands } from './unixctl/commands/pmd.ts';
 import { qosCommands } from './unixctl/commands/qos.ts';
 import { revalidatorCommands } from './unixctl/commands/revalidator.ts';
 import { timeCommands } from './unixctl/commands/time.ts';
@@ -120,6 +122,17 @@ export async function startSwitch(
   const datapaths: Datapath[] = [];
   const fabrics: Fabric[] = [];
   let settings: WantedSettings | null = null;
+  /** The datapath of real devices, once there is one. */
+  let forwarders: DatapathWorkers | null = null;
+  const settleWorkers = async (): Promise<void> => {
+    const wanted = settings?.workers ?? null;
+    if (wanted === null) return;
+    try {
+      await forwarders?.resize(wanted.count, wanted.processors);
+    } catch (failure) {
+      vlog.module('dpif_netdev').err(`datapath workers: ${(failure as Error).message}`);
+    }
+  };
   const makeFabric = (
     datapath: Datapath,
     gate: Fabric['gate'],
@@ -153,13 +166,15 @@ export async function startSwitch(
   };
   const real = once(() => {
     setNiceness(NICENESS);
-    const datapath = new WorkerDatapath({
+    const datapath = new DatapathWorkers({
       clock,
       logger: vlog.module('dpif_netdev'),
       onCrash: ends.onFatal,
       seed: random32(),
       generateCode: options.generateCode,
     });
+    forwarders = datapath;
+    void settleWorkers();
     clock.follow(() => {
       if (clock.stopped) datapath.holdClock(clock.now());
       else datapath.runClock(clock.now());
@@ -212,6 +227,7 @@ export async function startSwitch(
     interfaceTypes: [...INTERFACE_TYPES, ...(isDummy ? DUMMY_INTERFACE_TYPES : [])],
     datapathTypes: ['netdev', 'system', ...(isDummy ? ['dummy'] : [])],
     dummy: options.dummy === 'none' ? 'off' : options.dummy === 'normal' ? 'on' : options.dummy,
+    processorCount: cpus().length,
   };
   const tls = new TlsSource(vlog.module('stream_ssl'));
   const deviceErrors = deviceErrorsOf(
@@ -294,6 +310,7 @@ export async function startSwitch(
     configureSwitches: async (wanted) => {
       settings = wanted;
       for (const fabric of fabrics) fabric.switch.configure(wanted);
+      await settleWorkers();
       await refreshTunnels();
     },
     revalidateAll: async () => {
@@ -327,6 +344,7 @@ export async function startSwitch(
     ...dpctlFlowCommands(switches, vlog.module('dpif_netdev')),
     ...traceCommands(switches),
     ...revalidatorCommands(switches),
+    ...pmdCommands(switches, clock),
     ...tunnelCommands({
       switches,
       router,

@@ -34,6 +34,7 @@ import type {
   WantedState,
   WantedTls,
 } from './wanted.ts';
+import { wantedWorkers } from './workers.ts';
 
 /** What this daemon can do and was told on its command line. */
 export interface Abilities {
@@ -43,6 +44,8 @@ export interface Abilities {
   readonly datapathTypes: readonly string[];
   /** --enable-dummy: `override` makes every device and datapath a dummy, `system` the system devices only. */
   readonly dummy: 'off' | 'on' | 'system' | 'override';
+  /** Processors of the machine, numbered from 0. */
+  readonly processorCount: number;
 }
 
 /** IFNAMSIZ without its terminator — netdevice(7). */
@@ -67,18 +70,19 @@ export function desired(db: Database, abilities: Abilities): WantedState {
     return {
       initialized: false,
       nextCfg: 0,
-      settings: settingsOf({}),
+      settings: settingsOf({}, abilities, []),
       tls: null,
       bridges: [],
       errors: [],
     };
   }
   const reader = new Reader(db, abilities);
+  const settings = settingsOf(stringMap(root.other_config), abilities, reader.errors);
   const bridges = reader.bridges(root.bridges);
   return {
     initialized: true,
     nextCfg: root.next_cfg,
-    settings: settingsOf(stringMap(root.other_config)),
+    settings,
     tls: tlsOf(db, root.ssl),
     bridges,
     errors: reader.errors,
@@ -96,7 +100,13 @@ function tlsOf(db: Database, uuid: string | null): WantedTls | null {
   };
 }
 
-function settingsOf(config: StringMap): WantedSettings {
+function settingsOf(
+  config: StringMap,
+  abilities: Abilities,
+  problems: ConfigProblem[],
+): WantedSettings {
+  const { workers, problem } = wantedWorkers(config, abilities.processorCount);
+  if (problem !== null) problems.push({ level: 'warn', interfaceUuid: null, message: problem });
   const atLeast = (key: string, low: number, otherwise: number) =>
     Math.max(integer(config, key) ?? otherwise, low);
   const revalidator = integer(config, 'max-revalidator') ?? 500;
@@ -117,6 +127,7 @@ function settingsOf(config: StringMap): WantedSettings {
     userspaceTso: boolean(config, 'userspace-tso-enable', false),
     tunnelTooBigReplies: boolean(config, 'tunnel-too-big-replies', true),
     tunnelTransport: text(config, 'tunnel-transport') === 'portable' ? 'portable' : 'kernel',
+    workers,
   };
 }
 

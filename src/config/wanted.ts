@@ -120,6 +120,14 @@ export interface WantedSettings {
   readonly tunnelTooBigReplies: boolean;
   /** What moves tunnels' packets (datapath/tunnel-transport.ts). */
   readonly tunnelTransport: 'kernel' | 'portable';
+  /** Datapath workers; null when what is asked for makes no sense, and those that run stay. */
+  readonly workers: WantedWorkers | null;
+}
+
+export interface WantedWorkers {
+  readonly count: number;
+  /** One for each worker to be bound to, or none. */
+  readonly processors: readonly number[];
 }
 
 /** Something to log: the default is used in its place. */

@@ -6,14 +6,17 @@
  *   REMOVE_FLOW  id
  *   EXECUTE      frame bytes, 3 offload words, program words m, key words k, k x (place, value), m program words, frame
  *   ADD_PORT     sequence, text bytes, JSON of AddPort
+ *   SET_RECEIVING  the same, of a port that is there: other queues are to be read from now on, or none
  *   REMOVE_PORT  sequence, port
  *   SET_MTU      port, mtu
  *   BARRIER      sequence
  *   INJECT       port, frame bytes, 3 offload words, frame
- *   SET_METER    meter, text bytes, JSON of MeterConfig or null
+ *   SET_METER    meter, text bytes, JSON of SetMeter
  *   SET_GRO      port, 0 or 1
- *   SET_POLICING port, text bytes, JSON of PolicingConfig
+ *   SET_POLICING port, text bytes, JSON of SetPolicing
  *   SET_QOS      port, text bytes, JSON of SetQos
+ *   SET_PEERS    the list of other workers, which holds shared memory, waits as a message (PeersMessage)
+ *   PIN          processor, or -1 for any
  *   STOP
  * Worker to main, first word RecordKind:
  *   UPCALL       reason, cookie kind, COOKIE_WORDS words, frame bytes, 3 offload words, key words k, k x (place, value), frame
@@ -23,7 +26,9 @@
  */
 
 import { CT_STATE, DP_WORDS, PACKET_TYPE } from '../packet/key.ts';
-import type { FrameOffload, PortSpec } from './datapath.ts';
+import type { FrameOffload, MeterConfig, PortSpec } from './datapath.ts';
+import type { RingPlace } from './device-port.ts';
+import type { PolicingConfig } from './policer.ts';
 import { COOKIE_WORDS } from './program.ts';
 import type { QosConfig } from './qos.ts';
 
@@ -41,6 +46,9 @@ export const CommandKind = {
   SET_POLICING: 11,
   SET_GRO: 12,
   SET_QOS: 13,
+  SET_RECEIVING: 14,
+  SET_PEERS: 15,
+  PIN: 16,
 } as const;
 
 export const RecordKind = { UPCALL: 1, TRANSMIT: 2 } as const;
@@ -59,21 +67,58 @@ export const Control = {
 export interface AddPort {
   port: number;
   name: string;
+  /** What to send by, for a worker that has no queue of the port. */
   spec: PortSpec;
+  /** Receive queues for this worker; none: it only sends. */
+  queues: readonly PortSpec[];
+  /** Where to go on in rings that were read before. */
+  places: readonly RingPlace[];
 }
 
 export interface SetQos {
   config: QosConfig | null;
   /** Where its queues count (Shared). */
   slots: readonly number[];
+  /** Worker that holds the frames; others hand theirs over to it. */
+  holder: number;
+}
+
+export interface SetMeter {
+  config: MeterConfig | null;
+  /** Which change of the meter this is: the first worker to carry it out fills the buckets (shared-tokens.ts). */
+  generation: number;
+}
+
+export interface SetPolicing {
+  config: PolicingConfig;
+  generation: number;
+}
+
+/** Another worker, as one sees it. */
+export interface Peer {
+  index: number;
+  /** Rings of frames to it and from it (hand-over.ts). */
+  to: SharedArrayBuffer;
+  from: SharedArrayBuffer;
+  control: SharedArrayBuffer;
+  doorbellFd: number;
+}
+
+/** Posted to a worker before SET_PEERS. */
+export interface PeersMessage {
+  peers: Peer[];
 }
 
 /** What the worker is started with (workerData). */
 export interface WorkerStart {
+  /** Number of the worker among those of the datapath. */
+  index: number;
   control: SharedArrayBuffer;
   commands: SharedArrayBuffer;
   records: SharedArrayBuffer;
   shared: SharedArrayBuffer;
+  /** Token buckets of all workers (shared-tokens.ts). */
+  tokens: SharedArrayBuffer;
   doorbellFd: number;
   regionBytes: number;
   /** Salt of the megaflow hash. */
@@ -88,7 +133,7 @@ export interface WorkerStart {
 export type WorkerMessage =
   | { kind: 'records' }
   | { kind: 'room' }
-  | { kind: 'done'; sequence: number; error?: string }
+  | { kind: 'done'; sequence: number; error?: string; places?: readonly RingPlace[] }
   | { kind: 'log'; level: 'err' | 'warn' | 'info' | 'dbg'; text: string };
 
 /** Words of an UPCALL record in front of the offload words; the last one is the frame's length. */

@@ -1,6 +1,7 @@
 /**
  * The packet loop's inside: receive a batch, extract, look up, execute, send. One object per datapath thread;
- * the worker's loop and the inline datapath both drive it.
+ * the worker's loop and the inline datapath both drive it. With several workers each has all ports to send by and all
+ * megaflows; what only one may do is handed over to it (hand-over.ts).
  *
  * Nothing here allocates per packet, waits, or knows where a port's frames come from.
  */
@@ -15,11 +16,12 @@ import { Egress, HEADROOM } from './egress.ts';
 import type { UpcallSink } from './execute.ts';
 import { Executor } from './execute.ts';
 import { Gro } from './gro.ts';
+import { HandOver } from './hand-over.ts';
 import { HeldPorts } from './held-ports.ts';
 import type { LookupOptions } from './megaflow.ts';
 import { FLOW_MISS, FLOW_SKIP, MegaflowCache } from './megaflow.ts';
 import { Meters } from './meter.ts';
-import { Policer, type PolicingConfig } from './policer.ts';
+import { isUnpoliced, Policer, type PolicingConfig } from './policer.ts';
 import type { Port } from './port.ts';
 import type { QosConfig } from './qos.ts';
 import type { Shared } from './shared.ts';
@@ -38,6 +40,7 @@ import {
   RX_DROPPED,
   RX_ERRORS,
 } from './shared.ts';
+import { SharedTokens } from './shared-tokens.ts';
 
 /** Recirculations of one frame, as many as Open vSwitch allows. */
 const MAX_RECIRCULATIONS = 6;
@@ -60,6 +63,9 @@ export class DatapathCore {
   private readonly policers: (Policer | undefined)[] = [];
   /** Ports whose frames wait; whoever drives this drains them when they are due. */
   readonly held: HeldPorts;
+  /** Frames for and from other workers; nothing without them. */
+  readonly handOver: HandOver;
+  private readonly tokens: SharedTokens;
   private readonly rawNow: () => number;
   /** Index 0 takes what poll() receives, index n what was recirculated n times. */
   /** Ports whose segments are joined; the memory for it is taken when the first port wants it. */
@@ -71,7 +77,7 @@ export class DatapathCore {
 
   /**
    * `rawNow`: monotonic milliseconds (Shared.now turns them into clock time). `sink` takes upcalls. `seed` salts the
-   * megaflow hash. `exactNow`: as rawNow, with fractions. The region must have 8 MiB free for copies and segments.
+   * megaflow hash. `exactNow`: as rawNow, with fractions. `tokens`: what all workers draw from. The region must have 8 MiB free for copies and segments.
    */
   constructor(
     region: Region,
@@ -81,13 +87,16 @@ export class DatapathCore {
     seed = 0,
     lookup?: LookupOptions,
     exactNow: () => number = rawNow,
+    tokens: SharedTokens = new SharedTokens(),
   ) {
     this.region = region;
     this.shared = shared;
     this.rawNow = rawNow;
     this.cache = new MegaflowCache(seed, lookup);
-    this.meters = new Meters(shared);
+    this.tokens = tokens;
+    this.meters = new Meters(shared, tokens);
     this.egress = new Egress(region, shared);
+    this.handOver = new HandOver(region, shared, this.egress);
     this.held = new HeldPorts(region, shared, exactNow, seed);
     this.executor = new Executor(
       region,
@@ -112,11 +121,20 @@ export class DatapathCore {
 
   /** Forgets the port and returns it for the caller to close; what was queued on it is sent first. */
   detach(portNo: PortNo): Port | undefined {
-    this.flush();
     this.policers[portNo] = undefined;
     this.joins[portNo] = undefined;
+    return this.suspend(portNo);
+  }
+
+  /** As detach(), for another object to be attached in its place: what was set for the number stays, except QoS. */
+  suspend(portNo: PortNo): Port | undefined {
+    this.flush();
     const port = this.egress.detach(portNo);
-    return port && this.held.remove(port);
+    return port && this.direct(port);
+  }
+
+  private direct(port: Port): Port {
+    return this.held.remove(this.handOver.unwrap(port));
   }
 
   port(portNo: PortNo): Port | undefined {
@@ -128,10 +146,12 @@ export class DatapathCore {
     if (port !== undefined) port.mtu = mtu;
   }
 
-  setPolicing(portNo: PortNo, config: PolicingConfig): void {
-    const isLimited = config.rateKbps > 0 || config.ratePps > 0;
+  /** `generation`: which change of the port's policing this is. */
+  setPolicing(portNo: PortNo, config: PolicingConfig, generation: number): void {
     const now = this.shared.now(this.rawNow());
-    this.policers[portNo] = isLimited ? new Policer(config, now) : undefined;
+    this.policers[portNo] = isUnpoliced(config)
+      ? undefined
+      : new Policer(config, now, this.tokens, portNo, generation);
   }
 
   /** Whether TCP segments that come in on the port are joined (gro.ts). */
@@ -145,7 +165,17 @@ export class DatapathCore {
     const port = this.egress.ports[portNo];
     if (port === undefined) return;
     this.flush();
-    this.egress.ports[portNo] = this.held.configure(port, config, slots);
+    const direct = this.handOver.unwrap(port);
+    this.egress.ports[portNo] = this.held.configure(direct, config, slots);
+  }
+
+  /** Worker `owner` alone sends by the port from now on; null: everybody does. */
+  setOwner(portNo: PortNo, owner: number | null): void {
+    const port = this.egress.ports[portNo];
+    if (port === undefined) return;
+    this.flush();
+    const direct = this.direct(port);
+    this.egress.ports[portNo] = owner === null ? direct : this.handOver.wrap(direct, owner);
   }
 
   putFlow(id: FlowId, match: SparseMatch, program: Int32Array): void {
@@ -160,8 +190,9 @@ export class DatapathCore {
     this.countFlows();
   }
 
-  setMeter(id: number, config: MeterConfig | null): void {
-    this.meters.set(id, config, this.shared.now(this.rawNow()));
+  /** `generation`: which change of the meter this is. */
+  setMeter(id: number, config: MeterConfig | null, generation: number): void {
+    this.meters.set(id, config, this.shared.now(this.rawNow()), generation);
   }
 
   /**

@@ -1,8 +1,9 @@
 /**
  * The narrow door between decision (ofproto) and repetition (datapath).
  *
- * Two implementations stand behind it and pass one contract suite: InlineDatapath (same thread, used by
- * dummy bridges and as the oracle) and WorkerDatapath (a worker thread behind two shared rings).
+ * Three implementations stand behind it and pass one contract suite: InlineDatapath (same thread, used by
+ * dummy bridges and as the oracle), WorkerDatapath (a worker thread behind two shared rings) and DatapathWorkers (one or
+ * more of these, among which the ports' receive queues are divided).
  * Commands are carried out in the order in which they were given; nothing here waits for the other
  * thread except what returns a promise.
  */
@@ -20,7 +21,12 @@ export type PortNo = number & { readonly [portNoBrand]: true };
  * period of the kernel, and packets must not wait for that). Plain data: it crosses the thread boundary.
  * A file descriptor is owned by the main thread; the datapath only uses it between addPort and removePort.
  */
-export type PortSpec =
+export type PortSpec = PortKind & {
+  /** Further receive queues of the same device, each with a descriptor of its own. */
+  readonly queues?: readonly PortKind[];
+};
+
+type PortKind =
   /**
    * AF_PACKET socket, bound and promiscuous, with a TPACKET_V2 receive ring set up and not yet mapped. Frames leave by `sendFd`,
    * a second socket that receives nothing.
@@ -135,6 +141,8 @@ export interface FlowStats {
   tcpFlags: number;
 }
 
+export const newFlowStats = (): FlowStats => ({ packets: 0, bytes: 0, usedMs: 0, tcpFlags: 0 });
+
 /** Statistics of one datapath port, cumulative since addPort. */
 export interface PortStats {
   rxPackets: number;
@@ -192,6 +200,31 @@ export interface LookupStats {
   flows: number;
 }
 
+export type PutFlow = (id: FlowId, match: SparseMatch, program: Int32Array) => void;
+
+/** A thread that forwards, as `dpif-netdev/pmd-stats-show` and `pmd-rxq-show` print it. Cumulative since it started. */
+export interface DatapathThread {
+  readonly index: number;
+  /** Processor that it is bound to, null for none. */
+  readonly processor: number | null;
+  readonly lookups: LookupStats;
+  /** Frames taken from ports. */
+  readonly received: number;
+  /** Its age, and how much of it was spent on something else than waiting, milliseconds. */
+  readonly ageMs: number;
+  readonly busyMs: number;
+  /** Receive queues that it serves, in the order of port numbers. */
+  readonly queues: readonly ThreadQueue[];
+}
+
+export interface ThreadQueue {
+  readonly port: PortNo;
+  readonly name: string;
+  readonly queue: number;
+  /** Frames taken; of several queues of a port that one thread serves, each has an equal part. */
+  readonly received: number;
+}
+
 export interface Datapath {
   /** What is given is carried out before the call returns. */
   readonly isImmediate: boolean;
@@ -220,6 +253,8 @@ export interface Datapath {
    */
   putFlow(id: FlowId, match: SparseMatch, program: Int32Array): void;
   removeFlow(id: FlowId): void;
+  /** `source` gives all installed megaflows to a function like putFlow: for threads that start later. */
+  flowsFrom(source: (put: PutFlow) => void): void;
   /** Runs a program on a frame once, without lookup (the miss's own frame, packet-out). Copies the frame before it returns. */
   execute(frame: Uint8Array, offload: FrameOffload, key: Uint32Array, program: Int32Array): void;
 
@@ -240,6 +275,9 @@ export interface Datapath {
   /** The one receiver of upcalls. Called on the caller's thread, a batch at a time: once per frame, then `flush`. */
   onUpcall(handler: (upcall: Upcall) => void, flush: () => void): void;
 
+  /** The threads that forward; none where the caller's own does. */
+  threads(): readonly DatapathThread[];
+
   /** Resolves when all commands given before are carried out. */
   barrier(): Promise<void>;
   close(): Promise<void>;
@@ -248,6 +286,8 @@ export interface Datapath {
 /** Meters that a datapath can hold, and bands of one. */
 export const METER_SLOTS = 1 << 16;
 export const MAX_BANDS = 8;
+/** Threads that one may forward with. Each takes some 40 MB. */
+export const MAX_WORKERS = 8;
 /** The number of megaflows that a datapath can hold; flow-limit is capped to it. */
 export const FLOW_SLOTS = 1 << 18;
 /** Largest frame: a GSO super-frame and its headers. */

@@ -15,6 +15,7 @@ import type { Batch } from './batch.ts';
 import { DatapathCore } from './core.ts';
 import type {
   Datapath,
+  DatapathThread,
   FlowId,
   FlowStats,
   FrameOffload,
@@ -56,6 +57,8 @@ export class InlineDatapath implements Datapath {
   private needsFlush = false;
   private readonly clock: Clock;
   private heldTimer: Timer | null = null;
+  /** Of meters and policers. */
+  private generation = 0;
 
   constructor(clock: Clock, region: Region = heapRegion(16 << 20)) {
     this.region = region;
@@ -102,7 +105,7 @@ export class InlineDatapath implements Datapath {
   }
 
   setPolicing(portNo: PortNo, config: PolicingConfig): void {
-    this.core.setPolicing(portNo, config);
+    this.core.setPolicing(portNo, config, ++this.generation);
   }
 
   setQos(portNo: PortNo, config: QosConfig | null): void {
@@ -118,6 +121,8 @@ export class InlineDatapath implements Datapath {
     this.core.putFlow(id, match, program);
   }
 
+  flowsFrom(): void {}
+
   removeFlow(id: FlowId): void {
     this.core.removeFlow(id);
   }
@@ -129,7 +134,7 @@ export class InlineDatapath implements Datapath {
   }
 
   setMeter(id: number, config: MeterConfig | null): void {
-    this.core.setMeter(id, config);
+    this.core.setMeter(id, config, ++this.generation);
   }
 
   meterStats(id: number, into: MeterStats): MeterStats {
@@ -155,6 +160,10 @@ export class InlineDatapath implements Datapath {
   onUpcall(handler: (upcall: Upcall) => void, flush: () => void): void {
     this.handler = handler;
     this.flushHandler = flush;
+  }
+
+  threads(): readonly DatapathThread[] {
+    return [];
   }
 
   async barrier(): Promise<void> {}

@@ -88,7 +88,10 @@ export class Loop {
   run(): void {
     this.running = true;
     for (let round = 1; this.running; round++) {
-      if (this.core.held.frames > 0) this.core.held.drainAll();
+      if (this.core.held.frames > 0) {
+        this.core.held.drainAll();
+        this.commands.report();
+      }
       if (this.commands.waiting()) {
         this.commands.take();
         this.commands.report();

@@ -14,7 +14,7 @@ import type { MappedRegion } from '../sys/mapped-region.ts';
 import { takePacketDrops, takeSocketError } from '../sys/packet-socket.ts';
 import { BATCH_FRAMES, type Batch } from './batch.ts';
 import type { PortNo, PortSpec } from './datapath.ts';
-import type { DevicePort } from './device-port.ts';
+import type { DevicePort, RingPlace } from './device-port.ts';
 import {
   type FrameBuffers,
   MMSGHDR_BYTES,
@@ -77,7 +77,7 @@ export class PacketPort implements DevicePort {
 
   /**
    * Maps the socket's ring, unless `ringAt` says where in the region memory plays its part. Throws RangeError or
-   * SystemError when that fails.
+   * SystemError when that fails. `startAt`: how far somebody read the ring before, see places().
    */
   constructor(
     portNo: PortNo,
@@ -87,6 +87,7 @@ export class PacketPort implements DevicePort {
     buffers: FrameBuffers,
     shared: Shared,
     ringAt = -1,
+    startAt = 0,
   ) {
     this.portNo = portNo;
     this.name = name;
@@ -103,6 +104,8 @@ export class PacketPort implements DevicePort {
     this.ringBytes = spec.slotBytes * spec.slotCount;
     this.ring = ringAt >= 0 ? ringAt : region.mapRing(spec.fd, this.ringBytes);
     this.queue = new SendQueue(spec.sendFd, region, shared, this.base);
+    this.next = startAt;
+    this.oldest = startAt;
   }
 
   receive(batch: Batch): number {
@@ -196,6 +199,10 @@ export class PacketPort implements DevicePort {
 
   collectDrops(): void {
     this.stats[this.base + RX_DROPPED] += takePacketDrops(this.fd);
+  }
+
+  places(): readonly RingPlace[] {
+    return [{ fd: this.fd, at: this.next }];
   }
 
   private status(slot: number): number {

@@ -114,6 +114,17 @@ export class RingReader {
     return Atomics.load(this.words, WRITE) === this.position;
   }
 
+  /** Looks how far the writer is. True when there is a record that next() has not returned. */
+  look(): boolean {
+    if (this.position === this.end) this.end = Atomics.load(this.words, WRITE);
+    return this.position !== this.end;
+  }
+
+  /** True when next() has a record without another look at the writer. */
+  get hasSeen(): boolean {
+    return this.position !== this.end;
+  }
+
   /** Index of the next record's payload, or -1. Its words stay as they are until release(). */
   next(): number {
     if (this.position === this.end) {

@@ -10,7 +10,7 @@
  * Plain stores of aligned 8-byte cells are enough for that, counts stay exact to 2^53.
  */
 import type { FlowId, FlowStats, LookupStats, MeterStats, PortNo, PortStats } from './datapath.ts';
-import { FLOW_SLOTS, MAX_BANDS, METER_SLOTS } from './datapath.ts';
+import { FLOW_SLOTS, MAX_BANDS, METER_SLOTS, newFlowStats } from './datapath.ts';
 import type { DatapathEvent, DropReason } from './drop-reason.ts';
 import { DATAPATH_EVENTS, DROP_REASONS } from './drop-reason.ts';
 import type { QueueStats } from './qos.ts';
@@ -54,13 +54,16 @@ export const QUEUE_ERRORS = 2;
 const COUNTER_CELLS = 128;
 const LOOKUP_CELLS = 8;
 const CLOCK_CELLS = 2;
-/** Lookup totals. */
+/** Lookup totals, and how the worker spends its time. */
 export const LOOKUP_HIT = 0;
 export const LOOKUP_MISSED = 1;
 export const LOOKUP_LOST = 2;
 export const LOOKUP_MASK_HIT = 3;
 export const LOOKUP_MASKS = 4;
 export const LOOKUP_FLOWS = 5;
+/** Milliseconds that the worker has slept, and since when it sleeps now (its exact clock; 0: it does not). */
+export const LOOKUP_SLEPT = 6;
+export const LOOKUP_ASLEEP_SINCE = 7;
 
 const PORT_NUMBERS = 65_536;
 const CELLS =
@@ -190,6 +193,54 @@ export class Shared {
   runClock(offsetMs: number): void {
     this.clock[1] = offsetMs;
     this.clock[0] = 0;
+  }
+
+  /** Adds what another one counted of these flows, ports and meters, and all its totals. Its ports and queues have slots here, too. */
+  absorb(
+    other: Shared,
+    flows: Iterable<FlowId>,
+    ports: Iterable<PortNo>,
+    meters: Iterable<number>,
+  ): void {
+    for (const id of flows) {
+      const at = id * FLOW_CELLS;
+      const { packets, bytes, usedMs, tcpFlags } = other.flowStats(id, newFlowStats());
+      this.flows[at + FLOW_PACKETS] += packets;
+      this.flows[at + FLOW_BYTES] += bytes;
+      this.flows[at + FLOW_USED] = Math.max(this.flows[at + FLOW_USED], usedMs);
+      this.flows[at + FLOW_TCP_FLAGS] |= tcpFlags;
+    }
+    for (const port of ports) {
+      const [to, from] = [this.portBase(port), other.portBase(port)];
+      for (let i = 0; i < PORT_CELLS; i++) this.ports[to + i] += other.ports[from + i];
+      for (const [queue, slot] of this.queueSlots.get(port) ?? []) {
+        const theirs = other.queueSlots.get(port)?.get(queue);
+        if (theirs === undefined) continue;
+        for (let i = 0; i < QUEUE_CELLS; i++) {
+          this.queues[slot * QUEUE_CELLS + i] += other.queues[theirs * QUEUE_CELLS + i];
+        }
+      }
+    }
+    for (const id of meters) {
+      for (let i = 0; i < METER_CELLS; i++) {
+        this.meters[id * METER_CELLS + i] += other.meters[id * METER_CELLS + i];
+      }
+    }
+    for (let i = 0; i < COUNTER_CELLS; i++) this.counters[i] += other.counters[i];
+    for (const i of [LOOKUP_HIT, LOOKUP_MISSED, LOOKUP_LOST, LOOKUP_MASK_HIT]) {
+      this.lookups[i] += other.lookups[i];
+    }
+  }
+
+  /** A meter starts at zero. */
+  resetMeter(id: number): void {
+    this.meters.fill(0, id * METER_CELLS, (id + 1) * METER_CELLS);
+  }
+
+  /** How long the thread has slept, milliseconds; `nowMs`: its exact clock. */
+  sleptMs(nowMs: number): number {
+    const since = this.lookups[LOOKUP_ASLEEP_SINCE];
+    return this.lookups[LOOKUP_SLEPT] + (since > 0 ? Math.max(0, nowMs - since) : 0);
   }
 
   flowStats(id: FlowId, into: FlowStats): FlowStats {

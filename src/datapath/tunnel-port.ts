@@ -87,8 +87,18 @@ export class TunnelPort implements DevicePort, TunnelTransport {
   private readonly answers: TooBigAnswers;
   private readonly answer: TooLong;
 
-  /** Opens the sockets. Throws SystemError. */
-  constructor(portNo: PortNo, name: string, spec: TunnelSpec, region: Region, shared: Shared) {
+  /**
+   * Opens the sockets. Throws SystemError. `receives`: packets that arrive are for this worker; a machine's address and port belong
+   * to one socket, and other workers send by sockets of their own.
+   */
+  constructor(
+    portNo: PortNo,
+    name: string,
+    spec: TunnelSpec,
+    region: Region,
+    shared: Shared,
+    receives = true,
+  ) {
     this.portNo = portNo;
     this.name = name;
     this.spec = spec;
@@ -115,7 +125,7 @@ export class TunnelPort implements DevicePort, TunnelTransport {
       },
     };
     const { udpPort } = spec;
-    for (const family of spec.families) {
+    for (const family of receives ? spec.families : []) {
       try {
         const fd = openTunnelReceiver({ udpPort, family });
         this.receivers.push(new OuterReceiver(fd, family, udpPort !== 0, region, hooks));
@@ -135,8 +145,8 @@ export class TunnelPort implements DevicePort, TunnelTransport {
       const header = this.codec.bytes(sender.words, slot * TUNNEL_STRIDE - TUN_ID);
       if (this.answers.answer(sender, slot, header)) counters[REPLIES]++;
     };
-    this.fd = this.receivers[0].fd;
-    this.moreFds = [...this.receivers.slice(1).map(({ fd }) => fd), this.doorbell.fd];
+    this.fd = this.doorbell.fd;
+    this.moreFds = this.receivers.map(({ fd }) => fd);
   }
 
   receive(batch: Batch): number {

@@ -1,5 +1,6 @@
 /**
- * The main thread's end of the datapath worker.
+ * The main thread's end of one datapath worker. A datapath of one worker is one of these; DatapathWorkers puts several
+ * behind the same door, and is what the switch uses.
  *
  * Commands go into one ordered ring (commands.ts); an eventfd wakes the worker only when it sleeps. Upcalls come
  * back through a second ring; one posted message covers all that arrive until this side has looked (ARMED).
@@ -19,9 +20,13 @@ import {
   Control,
   KEY_WORDS,
   OFFLOAD_WORDS,
+  type Peer,
+  type PeersMessage,
   RecordKind,
   readKey,
   readOffload,
+  type SetMeter,
+  type SetPolicing,
   type SetQos,
   UPCALL_HEAD,
   type WorkerMessage,
@@ -32,6 +37,7 @@ import {
 } from './commands.ts';
 import type {
   Datapath,
+  DatapathThread,
   FlowId,
   FlowStats,
   FrameOffload,
@@ -46,14 +52,14 @@ import type {
 } from './datapath.ts';
 import { MAX_FRAME_BYTES, NO_OFFLOAD } from './datapath.ts';
 import { DatapathError } from './datapath-error.ts';
+import type { RingPlace } from './device-port.ts';
 import type { DatapathEvent, DropReason } from './drop-reason.ts';
 import type { PolicingConfig } from './policer.ts';
-import { PortableSockets } from './portable-sockets.ts';
 import { COOKIE_WORDS } from './program.ts';
 import { type QosConfig, type QueueStats, queueIds } from './qos.ts';
 import { RingReader, RingWriter, ringBuffer } from './ring.ts';
 import { counterIndex, RX_DROPPED, SHARED_BYTES, Shared, TX_DROPPED } from './shared.ts';
-import type { TunnelSpec } from './tunnel-transport.ts';
+import { TOKENS_BYTES } from './shared-tokens.ts';
 
 const COMMAND_RING_WORDS = 1 << 20;
 const RECORD_RING_WORDS = 1 << 20;
@@ -85,21 +91,26 @@ export interface WorkerDatapathOptions {
   regionBytes?: number;
   /** Words of each ring, a power of two; tests make them small. */
   ringWords?: number;
+  /** Number among the workers of a datapath, and the token buckets of all of them. */
+  index?: number;
+  tokens?: SharedArrayBuffer;
 }
 
 interface Waiter {
-  resolve: () => void;
+  resolve: (places: readonly RingPlace[]) => void;
   reject: (error: Error) => void;
 }
 
 export class WorkerDatapath implements Datapath {
   readonly isImmediate = false;
+  readonly index: number;
+  /** Its statistics. */
+  readonly shared: Shared;
   private readonly logger: Logger;
   private readonly onCrash: (error: Error) => void;
   private readonly worker: Worker;
   private readonly doorbell: Doorbell;
   private readonly control: Int32Array;
-  private readonly shared: Shared;
   private readonly queue: CommandQueue;
   private readonly records: RingReader;
   /** The command that is being written. */
@@ -116,15 +127,17 @@ export class WorkerDatapath implements Datapath {
   /** The upcall that a handler sees: used again for the next one. */
   private readonly upcallKey = new Uint32Array(DP_WORDS);
   private readonly upcallCookie = new Uint32Array(COOKIE_WORDS);
-  private readonly sockets = new Map<PortNo, PortableSockets>();
   private drainScheduled = false;
   /** Upcalls are being handled: the commands since the last doorbell are counted in `gathered`. */
   private isGathering = false;
   private gathered = 0;
+  /** Of meters and policers. */
+  private generation = 0;
   private readonly stopAtExit = () => this.stopWorker();
 
   /** Starts the thread. Throws SystemError when descriptors run out. */
   constructor(options: WorkerDatapathOptions) {
+    this.index = options.index ?? 0;
     this.logger = options.logger;
     this.onCrash = options.onCrash;
     const control = new SharedArrayBuffer(Control.WORDS * 4);
@@ -142,10 +155,12 @@ export class WorkerDatapath implements Datapath {
     const doorbellFd = openEventfd();
     this.doorbell = new Doorbell(doorbellFd);
     const workerData: WorkerStart = {
+      index: this.index,
       control,
       commands,
       records,
       shared,
+      tokens: options.tokens ?? new SharedArrayBuffer(TOKENS_BYTES),
       doorbellFd,
       regionBytes: options.regionBytes ?? REGION_BYTES,
       seed: options.seed,
@@ -167,30 +182,38 @@ export class WorkerDatapath implements Datapath {
     process.once('exit', this.stopAtExit);
   }
 
-  async addPort(port: PortNo, name: string, spec: PortSpec): Promise<void> {
+  /** `queues`: receive queues of the port that are this worker's; none, and it only sends. */
+  async addPort(
+    port: PortNo,
+    name: string,
+    spec: PortSpec,
+    queues: readonly PortSpec[] = [spec],
+  ): Promise<void> {
     if (!this.shared.assignPort(port)) throw new DatapathError(`${name}: too many ports`);
-    if (spec.kind === 'tunnel' && spec.io === 'portable') await this.openSockets(port, spec);
-    const request: AddPort = { port, name, spec };
-    const text = new TextEncoder().encode(JSON.stringify(request));
-    const sequence = this.nextSequence();
-    const words = this.begin(3 + wordsOf(text.length));
-    words[0] = CommandKind.ADD_PORT;
-    words[1] = sequence;
-    words[2] = text.length;
-    this.putBytes(3, text);
-    const done = this.wait(sequence);
-    this.push(3 + wordsOf(text.length));
     try {
-      await done;
+      await this.askAbout(CommandKind.ADD_PORT, { port, name, spec, queues, places: [] });
     } catch (error) {
       const reason = (error as Error).message;
       // A second port of this number leaves the first one and its statistics alone.
-      if (!reason.endsWith('is in use')) {
-        this.closeSockets(port);
-        this.shared.releasePort(port);
-      }
+      if (!reason.endsWith('is in use')) this.shared.releasePort(port);
       throw new DatapathError(reason.startsWith(name) ? reason : `${name}: ${reason}`);
     }
+  }
+
+  /**
+   * Changes which receive queues of a port are this worker's. Frames wait meanwhile. Resolves to where the queues that it had
+   * were read to; `places` tells the same of those that it gets. QoS of the port has to be set anew.
+   */
+  setReceiving(request: AddPort): Promise<readonly RingPlace[]> {
+    return this.askAbout(CommandKind.SET_RECEIVING, request);
+  }
+
+  /** Sends a command about a port; rejects with what the worker threw. */
+  private askAbout(kind: number, request: AddPort): Promise<readonly RingPlace[]> {
+    const sequence = this.nextSequence();
+    const done = this.wait(sequence);
+    this.textCommand(kind, sequence, request);
+    return done;
   }
 
   async removePort(port: PortNo): Promise<void> {
@@ -199,38 +222,42 @@ export class WorkerDatapath implements Datapath {
     this.command(CommandKind.REMOVE_PORT, sequence, port);
     await done;
     this.taps.delete(port);
-    this.closeSockets(port);
     this.shared.assignQueues(port, []);
     this.shared.releasePort(port);
   }
 
-  /** The sockets of a portable tunnel port, whose packets are frames of a dummy port to the rings. */
-  private async openSockets(port: PortNo, spec: TunnelSpec): Promise<void> {
-    try {
-      const sockets = await PortableSockets.open(spec, {
-        packet: (relayed) => {
-          const isFull = this.queue.wouldOverflow(RELAY_COMMAND_WORDS + wordsOf(relayed.length));
-          if (isFull) this.shared.ports[this.shared.portBase(port) + RX_DROPPED]++;
-          else this.injectFrame(port, relayed);
-        },
-        dropped: (reason) => {
-          // As in execute(): not the worker's cells.
-          this.shared.counters[counterIndex(reason)]++;
-          this.shared.ports[this.shared.portBase(port) + TX_DROPPED]++;
-        },
-        now: () => performance.now(),
-      });
-      this.sockets.set(port, sockets);
-      this.taps.set(port, (relayed) => sockets.send(relayed));
-    } catch (failure) {
-      this.shared.releasePort(port);
-      throw new DatapathError((failure as Error).message);
-    }
+  /** A packet that came by a socket of the main thread; dropped, and counted, when the worker is far behind. */
+  relay(port: PortNo, packet: Uint8Array): void {
+    const isFull = this.queue.wouldOverflow(RELAY_COMMAND_WORDS + wordsOf(packet.length));
+    if (isFull) this.shared.ports[this.shared.portBase(port) + RX_DROPPED]++;
+    else this.injectFrame(port, packet);
   }
 
-  private closeSockets(port: PortNo): void {
-    this.sockets.get(port)?.close();
-    if (this.sockets.delete(port)) this.taps.delete(port);
+  /** The main thread dropped what was to leave by a port. */
+  countDropped(port: PortNo, reason: DropReason): void {
+    // As in execute(): not the worker's cells.
+    this.shared.counters[counterIndex(reason)]++;
+    this.shared.ports[this.shared.portBase(port) + TX_DROPPED]++;
+  }
+
+  /** The other workers of the datapath from now on. */
+  setPeers(peers: Peer[]): void {
+    const message: PeersMessage = { peers };
+    this.worker.postMessage(message);
+    this.command(CommandKind.SET_PEERS, 0, 0);
+  }
+
+  /** Binds the thread to a processor, -1 to none. */
+  pin(processor: number): void {
+    this.command(CommandKind.PIN, processor, 0);
+  }
+
+  /** What another worker needs to wake this one. */
+  get wakeUp(): { control: SharedArrayBuffer; doorbellFd: number } {
+    return {
+      control: this.control.buffer as SharedArrayBuffer,
+      doorbellFd: this.doorbell.fd,
+    };
   }
 
   setPortMtu(port: PortNo, mtu: number): void {
@@ -253,6 +280,8 @@ export class WorkerDatapath implements Datapath {
     for (let i = 0; i < program.length; i++) words[4 + 3 * n + i] = program[i];
     this.push(count);
   }
+
+  flowsFrom(): void {}
 
   removeFlow(id: FlowId): void {
     this.command(CommandKind.REMOVE_FLOW, id, 0);
@@ -277,20 +306,24 @@ export class WorkerDatapath implements Datapath {
     this.push(end + wordsOf(frame.length));
   }
 
-  setMeter(id: number, config: MeterConfig | null): void {
-    this.textCommand(CommandKind.SET_METER, id, config);
+  setMeter(id: number, config: MeterConfig | null, generation = ++this.generation): void {
+    const request: SetMeter = { config, generation };
+    this.textCommand(CommandKind.SET_METER, id, request);
   }
 
   setGro(port: PortNo, on: boolean): void {
     this.command(CommandKind.SET_GRO, port, on ? 1 : 0);
   }
 
-  setPolicing(port: PortNo, config: PolicingConfig): void {
-    this.textCommand(CommandKind.SET_POLICING, port, config);
+  setPolicing(port: PortNo, config: PolicingConfig, generation = ++this.generation): void {
+    const request: SetPolicing = { config, generation };
+    this.textCommand(CommandKind.SET_POLICING, port, request);
   }
 
-  setQos(port: PortNo, config: QosConfig | null): void {
-    const request: SetQos = { config, slots: this.shared.assignQueues(port, queueIds(config)) };
+  /** `holder`: the worker that the port's frames wait in. */
+  setQos(port: PortNo, config: QosConfig | null, holder = this.index): void {
+    const slots = this.shared.assignQueues(port, queueIds(config));
+    const request: SetQos = { config, slots, holder };
     this.textCommand(CommandKind.SET_QOS, port, request);
   }
 
@@ -328,17 +361,21 @@ export class WorkerDatapath implements Datapath {
     return this.shared.counter(name);
   }
 
+  threads(): readonly DatapathThread[] {
+    return [];
+  }
+
   onUpcall(handler: (upcall: Upcall) => void, flush: () => void): void {
     this.handler = handler;
     this.flushHandler = flush;
   }
 
   /** Upcalls that the commands caused are handled before it resolves. */
-  barrier(): Promise<void> {
+  async barrier(): Promise<void> {
     const sequence = this.nextSequence();
     const done = this.wait(sequence);
     this.command(CommandKind.BARRIER, sequence, 0);
-    return done;
+    await done;
   }
 
   /** Ends the thread. Descriptors of ports stay open: they are the caller's. */
@@ -350,7 +387,6 @@ export class WorkerDatapath implements Datapath {
       this.stopWorker();
       this.exited.then(() => this.doorbell.close());
     }
-    for (const port of [...this.sockets.keys()]) this.closeSockets(port);
     await this.exited;
     this.rejectAll(new DatapathError('the datapath was closed'));
   }
@@ -426,7 +462,7 @@ export class WorkerDatapath implements Datapath {
   }
 
   /** Keeps the process alive until the answer is there. */
-  private wait(sequence: number): Promise<void> {
+  private wait(sequence: number): Promise<readonly RingPlace[]> {
     if (this.failure !== undefined || this.closing) {
       return Promise.reject(this.failure ?? new DatapathError('the datapath was closed'));
     }
@@ -448,7 +484,7 @@ export class WorkerDatapath implements Datapath {
         return;
       case 'done':
         while (this.handleRecords(RECORDS_PER_TURN));
-        this.settle(message.sequence, message.error);
+        this.settle(message.sequence, message.error, message.places);
         return;
       case 'log':
         this.logger[message.level](message.text);
@@ -456,11 +492,15 @@ export class WorkerDatapath implements Datapath {
     }
   }
 
-  private settle(sequence: number, error: string | undefined): void {
+  private settle(
+    sequence: number,
+    error: string | undefined,
+    places: readonly RingPlace[] = [],
+  ): void {
     const waiter = this.waiters.get(sequence);
     this.waiters.delete(sequence);
     if (this.waiters.size === 0 && !this.closing) this.worker.unref();
-    if (error === undefined) waiter?.resolve();
+    if (error === undefined) waiter?.resolve(places);
     else waiter?.reject(new DatapathError(error));
   }
 

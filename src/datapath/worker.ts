@@ -1,19 +1,26 @@
 /**
- * The datapath thread: entry point of dist/worker.js, started by WorkerDatapath.
+ * A datapath thread: entry point of dist/worker.js, started by WorkerDatapath.
  *
- * It owns the region, the ports and the megaflow cache, and runs the loop until a STOP command. An exception here is a
- * bug and ends the thread; the main thread hears of it.
+ * It owns a region, a megaflow cache and a Port object for every port of the datapath, and receives from those whose queues
+ * are its own. With other workers it shares only rings of frames (hand-over.ts) and token buckets (shared-tokens.ts). It runs
+ * the loop until a STOP command. An exception here is a bug and ends the thread; the main thread hears of it.
  */
 // Named, since the global one is looked up by a getter at each call.
 import { performance } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { parentPort, workerData } from 'node:worker_threads';
+import {
+  type MessagePort,
+  parentPort,
+  receiveMessageOnPort,
+  workerData,
+} from 'node:worker_threads';
 import { DP_WORDS } from '../packet/key.ts';
 import { Doorbell } from '../sys/eventfd.ts';
 import { mappedRegion } from '../sys/mapped-region.ts';
 import { MonotonicClock } from '../sys/monotonic-clock.ts';
 import { setNiceness } from '../sys/priority.ts';
+import { pinThread } from '../sys/processors.ts';
 import type { Batch } from './batch.ts';
 import {
   type AddPort,
@@ -21,9 +28,12 @@ import {
   Control,
   KEY_WORDS,
   OFFLOAD_WORDS,
+  type PeersMessage,
   RecordKind,
   readKey,
   readOffload,
+  type SetMeter,
+  type SetPolicing,
   type SetQos,
   UPCALL_HEAD,
   type WorkerMessage,
@@ -34,30 +44,30 @@ import {
 } from './commands.ts';
 import { DatapathCore } from './core.ts';
 import { type FrameOffload, NO_OFFLOAD, type PortNo } from './datapath.ts';
-import type { DevicePort } from './device-port.ts';
+import type { DevicePort, RingPlace } from './device-port.ts';
+import { isPolled, openDevicePort } from './device-ports.ts';
 import { DUMMY_MEMORY_BYTES, DummyPort } from './dummy-port.ts';
 import { FrameBuffers } from './frame-buffers.ts';
 import { Loop } from './loop.ts';
-import { PacketPlainPort } from './packet-plain-port.ts';
-import { PacketPort } from './packet-port.ts';
 import { canGenerate } from './probe-code.ts';
 import { COOKIE_WORDS } from './program.ts';
 import { RecentPrograms } from './recent-programs.ts';
 import { RelayTunnelPort } from './relay-tunnel-port.ts';
 import { RingReader, RingWriter } from './ring.ts';
-import { Shared } from './shared.ts';
-import { TapPort } from './tap-port.ts';
-import { TunnelPort } from './tunnel-port.ts';
+import { LOOKUP_ASLEEP_SINCE, LOOKUP_SLEPT, Shared } from './shared.ts';
+import { SharedTokens } from './shared-tokens.ts';
 import { UpcallQuota } from './upcall-quota.ts';
-import { VhostPort } from './vhost-port.ts';
 import { warmUp } from './warm-up.ts';
 
 /** What Open vSwitch's start script gives the whole daemon: a ring overflows while its thread waits for a processor. */
 const NICENESS = -10;
 /** Commands carried out before packets get their turn. */
 const COMMANDS_PER_TURN = 256;
+/** A barrier does not wait for peers that hand over more and more. */
+const HAND_OVERS_PER_BARRIER = 64;
 
-function start(data: WorkerStart, post: (message: WorkerMessage) => void): void {
+function start(data: WorkerStart, parent: MessagePort): void {
+  const post = (message: WorkerMessage) => parent.postMessage(message);
   setNiceness(NICENESS);
   const control = new Int32Array(data.control);
   const commands = new RingReader(data.commands);
@@ -74,7 +84,8 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
   const doorbell = new Doorbell(data.doorbellFd);
   const time = new MonotonicClock();
   const originMs = performance.timeOrigin - data.timeOriginMs;
-  const devices = new Map<number, DevicePort>();
+  /** Ports with a descriptor; those with frames for this worker are in the loop, too. */
+  const devices = new Map<number, { port: DevicePort; polled: boolean }>();
   /** Ports whose frames the main thread moves. */
   const dummies = new Map<number, DummyPort | RelayTunnelPort>();
   let unreported = false;
@@ -89,18 +100,26 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
     data.seed,
     { generate: data.generateCode, frontCache: true },
     () => time.now(),
+    new SharedTokens(data.tokens),
   );
+  const { handOver } = core;
   const loop = new Loop(
     core,
     doorbell,
     {
-      waiting: () => isWarm && !commands.isEmpty(),
-      take: takeCommands,
+      waiting: () => isWarm && (!commands.isEmpty() || handOver.look()),
+      take: () => {
+        // A frame handed over after a change of its port is sent after that change: it was looked for before the commands.
+        const hasFrames = handOver.look();
+        takeCommands();
+        if (hasFrames) handOver.take();
+      },
       report,
       deviceGone: ({ name }) =>
         post({ kind: 'log', level: 'info', text: `${name}: the device is gone` }),
       setSleeping: (sleeping) => {
         Atomics.store(control, Control.SLEEPING, sleeping ? 1 : 0);
+        countSleep(sleeping);
       },
     },
     () => time.now(),
@@ -114,7 +133,8 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
   isWarm = true;
   loop.run();
   loop.close();
-  for (const port of [...devices.values(), ...dummies.values()]) port.close();
+  for (const { port } of devices.values()) port.close();
+  for (const port of dummies.values()) port.close();
   time.close();
   region.close();
 
@@ -220,8 +240,13 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
         return true;
       }
       case CommandKind.ADD_PORT: {
-        const bytes = commands.bytes.slice((at + 3) * 4, (at + 3) * 4 + words[at + 2]);
-        answer(words[at + 1], () => addPort(JSON.parse(new TextDecoder().decode(bytes))));
+        const request = textAt<AddPort>(at);
+        answer(words[at + 1], () => addPort(request));
+        return false;
+      }
+      case CommandKind.SET_RECEIVING: {
+        const request = textAt<AddPort>(at);
+        answer(words[at + 1], () => setReceiving(request));
         return false;
       }
       case CommandKind.REMOVE_PORT:
@@ -235,6 +260,7 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
         return false;
       case CommandKind.BARRIER:
         core.flush();
+        for (let n = 0; n < HAND_OVERS_PER_BARRIER && handOver.look(); n++) handOver.take();
         post({ kind: 'done', sequence: words[at + 1] });
         return false;
       case CommandKind.INJECT: {
@@ -248,19 +274,31 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
         return false;
       }
       case CommandKind.SET_POLICING: {
-        const bytes = commands.bytes.slice((at + 3) * 4, (at + 3) * 4 + words[at + 2]);
-        core.setPolicing(words[at + 1] as PortNo, JSON.parse(new TextDecoder().decode(bytes)));
+        const { config, generation } = textAt<SetPolicing>(at);
+        core.setPolicing(words[at + 1] as PortNo, config, generation);
         return false;
       }
       case CommandKind.SET_QOS: {
-        const bytes = commands.bytes.slice((at + 3) * 4, (at + 3) * 4 + words[at + 2]);
-        const { config, slots }: SetQos = JSON.parse(new TextDecoder().decode(bytes));
-        core.setQos(words[at + 1] as PortNo, config, slots);
+        const { config, slots, holder } = textAt<SetQos>(at);
+        const portNo = words[at + 1] as PortNo;
+        if (holder === data.index) core.setQos(portNo, config, slots);
+        else core.setOwner(portNo, config === null ? null : holder);
         return false;
       }
       case CommandKind.SET_METER: {
-        const bytes = commands.bytes.slice((at + 3) * 4, (at + 3) * 4 + words[at + 2]);
-        core.setMeter(words[at + 1], JSON.parse(new TextDecoder().decode(bytes)));
+        const { config, generation } = textAt<SetMeter>(at);
+        core.setMeter(words[at + 1], config, generation);
+        return false;
+      }
+      case CommandKind.SET_PEERS: {
+        // Posted before the command was written.
+        const message: PeersMessage | undefined = receiveMessageOnPort(parent)?.message;
+        if (message !== undefined) handOver.configure(message.peers);
+        return false;
+      }
+      case CommandKind.PIN: {
+        const problem = pinThread(words[at + 1]);
+        if (problem !== null) post({ kind: 'log', level: 'warn', text: problem });
         return false;
       }
       case CommandKind.STOP:
@@ -271,18 +309,32 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
     }
   }
 
-  /** Reports the outcome of a command that somebody waits for. */
-  function answer(sequence: number, command: () => void): void {
-    let error: string | undefined;
-    try {
-      command();
-    } catch (failure) {
-      error = failure instanceof Error ? failure.message : String(failure);
-    }
-    post(error === undefined ? { kind: 'done', sequence } : { kind: 'done', sequence, error });
+  /** The JSON of a command: its bytes are in word 2, their number in front of them. */
+  function textAt<T>(at: number): T {
+    const from = (at + 3) * 4;
+    const bytes = commands.bytes.slice(from, from + commands.words[at + 2]);
+    return JSON.parse(new TextDecoder().decode(bytes));
   }
 
-  function addPort({ port, name, spec }: AddPort): void {
+  /** Reports the outcome of a command that somebody waits for. */
+  function answer(sequence: number, command: () => readonly RingPlace[]): void {
+    try {
+      post({ kind: 'done', sequence, places: command() });
+    } catch (failure) {
+      const error = failure instanceof Error ? failure.message : String(failure);
+      post({ kind: 'done', sequence, error });
+    }
+  }
+
+  function countSleep(sleeping: boolean): void {
+    const now = time.now() + originMs;
+    const { lookups } = shared;
+    if (!sleeping) lookups[LOOKUP_SLEPT] += now - lookups[LOOKUP_ASLEEP_SINCE];
+    lookups[LOOKUP_ASLEEP_SINCE] = sleeping ? now : 0;
+  }
+
+  function addPort(request: AddPort): readonly RingPlace[] {
+    const { port, name, spec } = request;
     const portNo = port as PortNo;
     if (core.port(portNo) !== undefined) throw new Error(`port ${port} is in use`);
     if (spec.kind === 'dummy') {
@@ -290,41 +342,54 @@ function start(data: WorkerStart, post: (message: WorkerMessage) => void): void 
       dummy.onTransmit = (frame, offload) => transmit(port, frame, offload);
       dummies.set(port, dummy);
       core.attach(dummy);
-      return;
+      return [];
     }
     if (spec.kind === 'tunnel' && spec.io === 'portable') {
       const deliver = (packet: Uint8Array) => transmit(port, packet, NO_OFFLOAD);
       const relay = new RelayTunnelPort(portNo, name, spec, region, shared, dummyMemory, deliver);
       dummies.set(port, relay);
       core.attach(relay);
-      return;
+      return [];
     }
-    const device =
-      spec.kind === 'packet'
-        ? new PacketPort(portNo, name, spec, region, buffers, shared)
-        : spec.kind === 'packet-plain'
-          ? new PacketPlainPort(portNo, name, spec, region, buffers, shared)
-          : spec.kind === 'tunnel'
-            ? new TunnelPort(portNo, name, spec, region, shared)
-            : spec.kind === 'vhost-user'
-              ? new VhostPort(portNo, name, spec, region, buffers, shared)
-              : new TapPort(portNo, name, spec, region, buffers, shared);
+    core.attach(openDevice(request));
+    return [];
+  }
+
+  function openDevice(request: AddPort): DevicePort {
+    const device = openDevicePort(request, { region, buffers, shared });
+    const polled = isPolled(request);
     try {
-      loop.addPort(device);
+      if (polled) loop.addPort(device);
     } catch (failure) {
       device.close();
       throw failure;
     }
-    devices.set(port, device);
-    core.attach(device);
+    devices.set(request.port, { port: device, polled });
+    return device;
   }
 
-  function removePort(portNo: number): void {
+  /** Frames wait in their rings and sockets meanwhile. */
+  function setReceiving(request: AddPort): readonly RingPlace[] {
+    const before = devices.get(request.port);
+    if (before === undefined) return [];
+    const places = before.port.places?.() ?? [];
+    if (before.polled) loop.removePort(before.port);
+    const { mtu } = before.port;
+    core.suspend(before.port.portNo)?.close();
+    devices.delete(request.port);
+    const device = openDevice({ ...request, places: [...places, ...request.places] });
+    device.mtu = mtu;
+    core.attach(device);
+    return places;
+  }
+
+  function removePort(portNo: number): readonly RingPlace[] {
     const device = devices.get(portNo);
-    if (device !== undefined) loop.removePort(device);
+    if (device?.polled) loop.removePort(device.port);
     core.detach(portNo as PortNo)?.close();
     devices.delete(portNo);
     dummies.delete(portNo);
+    return [];
   }
 }
 
@@ -336,5 +401,4 @@ function collectGarbage(): void {
 }
 
 if (parentPort === null) throw new Error('this file is a worker: WorkerDatapath starts it');
-const port = parentPort;
-start(workerData as WorkerStart, (message) => port.postMessage(message));
+start(workerData as WorkerStart, parentPort);

@@ -2,13 +2,19 @@
  * The main thread's side of the megaflow cache: every installed megaflow as a ukey, by slot and by match.
  * It is the only one that calls putFlow and removeFlow, so that both sides always hold the same set.
  */
-import { type Datapath, FLOW_SLOTS, type FlowStats } from '../datapath/datapath.ts';
+import {
+  type Datapath,
+  FLOW_SLOTS,
+  type FlowStats,
+  newFlowStats,
+  type PutFlow,
+} from '../datapath/datapath.ts';
 import { sameWords } from '../datapath/program.ts';
 import { hashStep } from '../flowtable/match.ts';
 import { DP_WORDS } from '../packet/key.ts';
 import { KeyStore } from './key-store.ts';
 import type { RecircTable } from './recirc-table.ts';
-import { emptyStats, Ukey, type UkeyMask } from './ukey.ts';
+import { Ukey, type UkeyMask } from './ukey.ts';
 import { UkeyIndex } from './ukey-index.ts';
 import { SharedEffects } from './xlate/shared-effects.ts';
 import { slowProgram } from './xlate/slow-path.ts';
@@ -20,6 +26,7 @@ const MASKS_PER_SWEEP = 4096;
 export class FlowCache {
   private readonly datapath: Datapath;
   private readonly random32: () => number;
+  private readonly putFlow: PutFlow;
   private readonly recirc: RecircTable;
   private readonly keys = new KeyStore();
   private readonly index = new UkeyIndex();
@@ -31,7 +38,7 @@ export class FlowCache {
   /** Slots given back, last in first out; below `nextId` all others are in use. */
   private readonly freeIds: number[] = [];
   private nextId = 0;
-  private readonly scratch: FlowStats = emptyStats();
+  private readonly scratch: FlowStats = newFlowStats();
   /** Megaflows in slots used before, whose counters may still be those of the earlier one. */
   private unsettled: Ukey[] = [];
   private isSettling = false;
@@ -40,6 +47,10 @@ export class FlowCache {
     this.datapath = datapath;
     this.recirc = recirc;
     this.random32 = random32;
+    this.putFlow = (id, match, program) => datapath.putFlow(id, match, program);
+    datapath.flowsFrom((put) => {
+      for (const ukey of this.all()) this.put(ukey, put);
+    });
   }
 
   get size(): number {
@@ -127,13 +138,13 @@ export class FlowCache {
     return ukey;
   }
 
-  private put(ukey: Ukey): void {
+  private put(ukey: Ukey, put: PutFlow = this.putFlow): void {
     const { words, masks } = ukey.mask;
     // The datapath may keep it.
     const values = new Uint32Array(words.length);
     this.keys.pick(ukey.key, words, values);
     for (let i = 0; i < words.length; i++) values[i] &= masks[i];
-    this.datapath.putFlow(ukey.id, { words, values, masks }, ukey.program);
+    put(ukey.id, { words, values, masks }, ukey.program);
   }
 
   /** Counters of a slot start at zero when the datapath has carried putFlow out, not when it was given. */

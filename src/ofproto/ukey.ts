@@ -6,7 +6,7 @@
  * There may be 200,000 of these, so that what many have in common (mask, program, effects) is one object, and the rest
  * is as small as it can be.
  */
-import type { FlowId, FlowStats } from '../datapath/datapath.ts';
+import type { FlowId } from '../datapath/datapath.ts';
 import { hashStep, type Match } from '../flowtable/match.ts';
 import type { KeyStore, StoredKey } from './key-store.ts';
 import type { Effect } from './xlate/effect.ts';
@@ -110,5 +110,3 @@ export function hashKey({ words, masks, seed }: UkeyMask, key: Uint32Array): num
   for (let i = 0; i < words.length; i++) h = hashStep(h, key[words[i]] & masks[i]);
   return h;
 }
-
-export const emptyStats = (): FlowStats => ({ packets: 0, bytes: 0, usedMs: 0, tcpFlags: 0 });

@@ -69,6 +69,8 @@ export const socketpair = libc.func('int socketpair(int, int, int, uintptr_t)');
 export const setns = libc.func('int setns(int, int)');
 /** int setpriority(int which, id_t who, int prio); Linux: of one thread — getpriority(2) */
 export const setpriority = libc.func('int setpriority(int, uint32_t, int)');
+/** int sched_setaffinity(pid_t pid, size_t cpusetsize, const cpu_set_t *mask); 0: the calling thread — sched_setaffinity(2) */
+export const schedSetaffinity = libc.func('int sched_setaffinity(int, uintptr_t, uintptr_t)');
 /** char *strerror(int errnum) — strerror(3) */
 export const strerror = libc.func('const char *strerror(int)');
 

@@ -8,11 +8,13 @@ const abilities: Abilities = {
   interfaceTypes: ['system', 'internal', 'tap', 'patch', 'vxlan'],
   datapathTypes: ['netdev', 'system'],
   dummy: 'off',
+  processorCount: 4,
 };
 const withDummies: Abilities = {
   interfaceTypes: [...abilities.interfaceTypes, 'dummy', 'dummy-internal'],
   datapathTypes: [...abilities.datapathTypes, 'dummy'],
   dummy: 'on',
+  processorCount: 4,
 };
 
 const bridgeOf = (...rows: Parameters<typeof oneBridge>) =>
@@ -353,5 +355,48 @@ describe('desired', () => {
     expect(changesConfiguration(modified('Open_vSwitch', 'cur_cfg', 'next_cfg'))).toBe(true);
     expect(changesConfiguration(modified('Interface', 'type'))).toBe(true);
     expect(changesConfiguration({ initial: true, rows: [] })).toBe(true);
+  });
+});
+
+describe('datapath workers', () => {
+  const read = (other_config: Record<string, string>) => {
+    const { settings, errors } = desired(
+      database({ Open_vSwitch: { root: { other_config: strings(other_config) } } }),
+      abilities,
+    );
+    return { workers: settings.workers, problems: errors.map(({ message }) => message) };
+  };
+
+  it('is one, unless a number or a mask of processors says more', () => {
+    expect(read({})).toEqual({ workers: { count: 1, processors: [] }, problems: [] });
+    expect(read({ 'n-datapath-workers': '3' }).workers).toEqual({ count: 3, processors: [] });
+    for (const mask of ['0x6', '6', '0X06']) {
+      expect(read({ 'pmd-cpu-mask': mask, 'n-datapath-workers': '1' })).toEqual({
+        workers: { count: 2, processors: [1, 2] },
+        problems: [],
+      });
+    }
+  });
+
+  it.each([
+    ['n-datapath-workers', '0', 'a number from 1 to 8 is wanted'],
+    ['n-datapath-workers', '9', 'a number from 1 to 8 is wanted'],
+    ['n-datapath-workers', 'two', 'a number from 1 to 8 is wanted'],
+    ['pmd-cpu-mask', 'xyz', 'hexadecimal digits are wanted'],
+    ['pmd-cpu-mask', '', 'hexadecimal digits are wanted'],
+    ['pmd-cpu-mask', '0', "it has none of this machine's processors, 0 to 3"],
+    ['pmd-cpu-mask', '0xf0', "it has none of this machine's processors, 0 to 3"],
+  ])('keeps what runs for %s=%s', (key, value, why) => {
+    expect(read({ [key]: value })).toEqual({
+      workers: null,
+      problems: [`ignoring invalid other_config:${key} "${value}": ${why}`],
+    });
+  });
+
+  it('leaves out processors that the machine has not', () => {
+    expect(read({ 'pmd-cpu-mask': 'ff' })).toEqual({
+      workers: { count: 4, processors: [0, 1, 2, 3] },
+      problems: ['other_config:pmd-cpu-mask "ff": only processors 0, 1, 2, 3 are used'],
+    });
   });
 });

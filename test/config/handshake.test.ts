@@ -21,6 +21,7 @@ import { until } from '../ovsdb/support/until.ts';
 const run = promisify(execFile);
 
 const abilities: Abilities = {
+  processorCount: 4,
   interfaceTypes: ['system', 'internal', 'tap', 'patch'],
   datapathTypes: ['netdev', 'system'],
   dummy: 'off',

@@ -68,6 +68,7 @@ describe('QoS rows', () => {
       interfaceTypes: ['system', 'internal'],
       datapathTypes: ['system'],
       dummy: 'off',
+      processorCount: 1,
     });
     expect(errors.filter(({ message }) => message.includes('QoS type'))).toHaveLength(count);
   });

@@ -1,10 +1,10 @@
 /** Frames through bridges in memory: learning, floods, patch ports, upcalls, revalidation. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { PortNo } from '../../src/datapath/datapath.ts';
+import { newFlowStats } from '../../src/datapath/datapath.ts';
 import type { Bridge } from '../../src/ofproto/bridge.ts';
 import { formatMac } from '../../src/ofproto/mac-learning.ts';
 import { DEFAULT_SWITCH } from '../../src/ofproto/switch.ts';
-import { emptyStats } from '../../src/ofproto/ukey.ts';
 import { BROADCAST, frame, Lab } from './lab.ts';
 
 const A = '02:00:00:00:00:0a';
@@ -196,7 +196,7 @@ describe('upcalls', () => {
     const [rule] = br.tables[0].entries();
     expect([rule.packets, rule.bytes]).toEqual([3, 180]);
     const [ukey] = lab.switch.cache.all();
-    expect(lab.datapath.flowStats(ukey.id, emptyStats()).packets).toBe(2);
+    expect(lab.datapath.flowStats(ukey.id, newFlowStats()).packets).toBe(2);
   });
 
   test('beyond the flow limit frames are forwarded without a megaflow', () => {
