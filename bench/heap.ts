@@ -1,10 +1,12 @@
 /**
  * `npm run bench:heap`: what the packet path allocates. Batches run through the whole datapath in memory while V8's sampling heap
  * profiler notes every allocation, collected since or not; the profiler's own traffic is measured by a run of nothing first.
+ * Then what a million megaflow inserts leave.
  */
 import { Session } from 'node:inspector/promises';
 import { BATCH_FRAMES } from '../src/datapath/batch.ts';
 import { mixture } from './captures.ts';
+import { measureInserts } from './inserts.ts';
 import { replayDatapath } from './replay-datapath.ts';
 
 const ROUNDS = 200_000;
@@ -63,3 +65,4 @@ for (const rewrites of [false, true]) {
   const largest = [...sites].sort((a, b) => b[1] - a[1]).slice(0, 4);
   for (const [site, size] of largest) console.log(`  ${String(size).padStart(7)} ${site}`);
 }
+measureInserts();

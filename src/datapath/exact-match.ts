@@ -31,7 +31,7 @@ const SET_WORDS = 2 * ENTRY_WORDS;
 
 export class ExactMatchCache {
   /** At setOf(hash): hash, id, hash, id. */
-  private readonly entries = new Int32Array(SETS * SET_WORDS).fill(-1);
+  private readonly entries = new Int32Array(SETS * SET_WORDS);
 
   /** The flow that packets of this hash had last, -1 when none is known. */
   guess(hash: number): number {
