@@ -7,8 +7,15 @@
  */
 import type { Json, JsonObject } from '../../ovsdb/json-stream.ts';
 import type { Database, Table } from '../../ovsdb/server/database.ts';
-import { type Column, UUID_COLUMN } from '../../ovsdb/server/database-schema.ts';
-import { type Datum, datumJson, equalData } from '../../ovsdb/server/datum.ts';
+import { type Column, UUID_COLUMN, VERSION_COLUMN } from '../../ovsdb/server/database-schema.ts';
+import {
+  type Datum,
+  datumJson,
+  equalData,
+  single,
+  subtract,
+  union,
+} from '../../ovsdb/server/datum.ts';
 import type { BaseType } from '../../ovsdb/server/datum-type.ts';
 import { Transaction } from '../../ovsdb/server/transaction.ts';
 import type { Atom } from '../../ovsdb/value.ts';
@@ -28,7 +35,13 @@ interface Symbol {
   isWeak: boolean;
 }
 
-const VALUE_START = 1;
+interface Addition {
+  readonly added: Datum;
+  /** What the column was set to before, null where it is as it was. */
+  readonly written: Datum | null;
+}
+
+const whereUuid = (uuid: string): Json => [['_uuid', '==', ['uuid', uuid]]];
 
 export class Attempt {
   readonly db: Database;
@@ -39,8 +52,12 @@ export class Attempt {
   /** Rows whose UUID the user chose. */
   private readonly chosen = new Set<string>();
   private readonly inserted = new Set<string>();
+  /** Elements to be added to a column of a committed row, whatever else it holds by then. */
+  private readonly additions = new Map<Table, Map<string, Map<Column, Addition>>>();
   private readonly newUuid: () => string;
   private expectsNoRoot = false;
+  /** Interfaces that commands added, of which the switch is asked whether they work. */
+  readonly newInterfaces: RowRef[] = [];
   /** A command waits for another state of the database. */
   mustTryAgain = false;
 
@@ -91,6 +108,32 @@ export class Attempt {
   write({ table, uuid }: RowRef, column: Column, datum: Datum): void {
     const fields = this.txn.modify(table, uuid);
     fields[column.index] = datum;
+    this.additions.get(table)?.get(uuid)?.delete(column);
+  }
+
+  /** Gives keys of a map these values, and leaves all others as they are. */
+  put(row: RowRef, column: Column, pairs: Datum): void {
+    const before = this.read(row, column);
+    this.add(row, column, pairs);
+    const fields = this.txn.modify(row.table, row.uuid);
+    fields[column.index] = union(pairs, before);
+  }
+
+  /** Adds elements to a set or a map; values of keys that are there are replaced, unless the column is verified or set as a whole. */
+  add(row: RowRef, column: Column, added: Datum): void {
+    const { table, uuid } = row;
+    const before = this.read(row, column);
+    const earlier = this.additions.get(table)?.get(uuid)?.get(column);
+    const committed = table.rows.get(uuid)?.fields[column.index];
+    this.write(row, column, union(before, added));
+    if (committed === undefined) return;
+    const rows = this.additions.get(table) ?? new Map<string, Map<Column, Addition>>();
+    this.additions.set(table, rows);
+    const columns = rows.get(uuid) ?? new Map<Column, Addition>();
+    rows.set(uuid, columns);
+    const all = earlier === undefined ? added : union(added, earlier.added);
+    const own = equalData(before, committed) ? null : before;
+    columns.set(column, { added: all, written: earlier === undefined ? own : earlier.written });
   }
 
   /** A new row, with the defaults; `uuid` only where the user chose one. */
@@ -230,7 +273,7 @@ export class Attempt {
           op: 'wait',
           table: table.schema.name,
           timeout: 0,
-          where: [['_uuid', '==', ['uuid', uuid]]],
+          where: whereUuid(uuid),
           columns: Object.keys(row),
           until: '==',
           rows: [row],
@@ -240,25 +283,62 @@ export class Attempt {
     return waits;
   }
 
+  /** Additions that stay additions, by column: those of columns that nothing depends on. */
+  private additionsTo(table: Table, uuid: string): ReadonlyMap<Column, Addition> {
+    const verified = this.verified.get(table)?.get(uuid);
+    const all = this.additions.get(table)?.get(uuid) ?? [];
+    return new Map([...all].filter(([column]) => verified?.has(column) !== true));
+  }
+
+  /** Mutations that say so: of a map, keys that have other values go first. */
+  private mutations(
+    additions: ReadonlyMap<Column, Addition>,
+    old: readonly Datum[] | undefined,
+  ): Json[] {
+    return [...additions].flatMap(([column, { added, written }]): Json[] => {
+      const { name, type } = column;
+      if (type.value === null) {
+        const elements = added.keys.map((key) => this.json(single(key), column));
+        return [[name, 'insert', ['set', elements]]];
+      }
+      const before = written ?? old?.[column.index] ?? column.initial;
+      const fresh = subtract(added, before);
+      const stale = fresh.keys.filter((key) => before.keys.includes(key));
+      const keyType = { ...column, type: { ...type, value: null } };
+      return [
+        ...(stale.length === 0
+          ? []
+          : [[name, 'delete', ['set', stale.map((key) => this.json(single(key), keyType))]]]),
+        ...(fresh.keys.length === 0 ? [] : [[name, 'insert', this.json(fresh, column)]]),
+      ];
+    });
+  }
+
   private changes(): JsonObject[] {
     const changes: JsonObject[] = [];
     for (const [table, rows] of this.txn.changes) {
       for (const { uuid, before, fields } of rows.values()) {
         const old = before?.fields;
-        const where: Json = [['_uuid', '==', ['uuid', uuid]]];
+        const where = whereUuid(uuid);
         const head = { table: table.schema.name };
         if (fields === null) {
-          changes.push({ op: 'delete', ...head, where });
+          // Rows of other tables go when nobody refers to them.
+          if (table.schema.isRoot) changes.push({ op: 'delete', ...head, where });
           continue;
         }
         const row: JsonObject = {};
-        for (const column of table.schema.columns.slice(VALUE_START + 1)) {
-          const datum = fields[column.index];
+        const additions = this.additionsTo(table, uuid);
+        for (const column of table.schema.columns.slice(VERSION_COLUMN + 1)) {
+          const addition = additions.get(column);
+          if (addition?.written === null) continue;
+          const datum = addition?.written ?? fields[column.index];
           if (equalData(datum, old?.[column.index] ?? column.initial)) continue;
           row[column.name] = this.json(datum, column);
         }
         if (old !== undefined) {
           if (Object.keys(row).length > 0) changes.push({ op: 'update', ...head, where, row });
+          const mutations = this.mutations(additions, old);
+          if (mutations.length > 0) changes.push({ op: 'mutate', ...head, where, mutations });
         } else if (this.chosen.has(uuid)) changes.push({ op: 'insert', ...head, uuid, row });
         else changes.push({ op: 'insert', ...head, 'uuid-name': this.name(uuid), row });
       }

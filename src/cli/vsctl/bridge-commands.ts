@@ -15,7 +15,7 @@ export const lines = (names: Iterable<string>): string =>
     .map((name) => `${name}\n`)
     .join('');
 
-function removeRef(attempt: Attempt, owner: RowRef, column: string, row: RowRef): void {
+export function removeRef(attempt: Attempt, owner: RowRef, column: string, row: RowRef): void {
   const rest = attempt.keys(owner, column).filter((uuid) => uuid !== row.uuid);
   attempt.set(owner, column, rest);
 }
@@ -23,10 +23,16 @@ function removeRef(attempt: Attempt, owner: RowRef, column: string, row: RowRef)
 export const addRef = (attempt: Attempt, owner: RowRef, column: string, row: RowRef): void =>
   attempt.set(owner, column, [...attempt.keys(owner, column), row.uuid]);
 
-/** A port with one internal interface of the same name: what every bridge has. */
-function insertLocalPort(attempt: Attempt, name: string): RowRef {
+export function insertInterface(attempt: Attempt, name: string): RowRef {
   const iface = attempt.insert(attempt.table('Interface'));
   attempt.set(iface, 'name', [name]);
+  attempt.newInterfaces.push(iface);
+  return iface;
+}
+
+/** A port with one internal interface of the same name: what every bridge has. */
+function insertLocalPort(attempt: Attempt, name: string): RowRef {
+  const iface = insertInterface(attempt, name);
   attempt.set(iface, 'type', ['internal']);
   const port = attempt.insert(attempt.table('Port'));
   attempt.set(port, 'name', [name]);

@@ -8,20 +8,21 @@ import type { Logger } from '../../util/logger.ts';
 import { OVS_VERSION, PROJECT_NAME, PROJECT_VERSION } from '../../util/version.ts';
 import { UsageError } from '../getopt.ts';
 import { Attempt, firstRow, type RowRef } from './attempt.ts';
-import { type Call, parseCalls } from './command.ts';
+import { type Call, changesNothing, parseCalls } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { Connection, ConnectionFailure, type Credentials } from './connection.ts';
+import { credentialsFor } from './credentials.ts';
 import { commandsText, helpText, optionsText } from './help.ts';
 import { MonitoredDatabase, Wanted } from './monitored-database.ts';
+import { NAME } from './name.ts';
 import { parseVsctlOptions, type VsctlOptions } from './options.ts';
 import { SCHEMA } from './schema.ts';
 import { printedTable } from './table-output.ts';
 import { Exit, fail, VsctlError } from './vsctl-error.ts';
 
-export const NAME = 'ts-vsctl';
-
 export interface World {
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly isTerminal: boolean;
   readonly print: (text: string) => void;
   readonly complain: (text: string) => void;
   readonly newUuid: () => string;
@@ -30,13 +31,15 @@ export interface World {
   /** Ends the program by SIGALRM then, whatever it does. */
   readonly alarm: (seconds: number) => void;
   readonly pause: (ms: number) => Promise<void>;
-  /** Reads the files of the TLS options. Throws VsctlError. */
-  readonly credentials: (options: VsctlOptions) => Credentials | null;
-  /** Sets up the log as the options say, and gives the module `vsctl`'s logger. Throws VsctlError. */
-  readonly openLog: (options: VsctlOptions) => Logger;
+  /** Throws what the file system throws. */
+  readonly readFile: (file: string) => string;
+  /** Sets up the log as the options say, and gives its modules. Throws VsctlError and Exit. */
+  readonly openLog: (options: VsctlOptions) => (module: string) => Logger;
 }
 
 const RETRY_MS = 1000;
+/** Interface.ofport of what could not be set up. */
+const FAILED_PORT = -1;
 
 /** A word as a shell would take it. */
 const quoted = (word: string): string =>
@@ -74,17 +77,21 @@ interface Committed {
   readonly nextCfg: number;
   /** UUIDs of inserted rows by their UUIDs in the attempt. */
   readonly uuids: ReadonlyMap<string, string>;
+  /** UUIDs of interfaces that commands added. */
+  readonly interfaces: readonly string[];
 }
 
-const UNCHANGED: Committed = { isUnchanged: true, nextCfg: 0, uuids: new Map() };
+const UNCHANGED: Committed = { isUnchanged: true, nextCfg: 0, uuids: new Map(), interfaces: [] };
 
 /** Results of operations; null when the database changed meanwhile. Throws VsctlError. */
-function readResults(reply: Json): readonly JsonObject[] | null {
+function readResults(reply: Json, log: Logger): readonly JsonObject[] | null {
   const results = Array.isArray(reply) ? reply : [];
   for (const result of results) {
     if (!isObject(result) || result.error === undefined) continue;
     if (result.error === 'timed out') return null;
-    fail(`transaction error: ${canonicalText(result)}`);
+    const text = `transaction error: ${canonicalText(result)}`;
+    log.warn(text);
+    fail(text);
   }
   return results.filter(isObject);
 }
@@ -95,17 +102,18 @@ async function commit(
   attempt: Attempt,
   options: VsctlOptions,
   comment: string,
+  log: Logger,
 ): Promise<Committed | null> {
   const changes = attempt.operations();
   if (changes.length === 0) return UNCHANGED;
-  if (options.isDryRun) return { isUnchanged: false, nextCfg: 0, uuids: new Map() };
+  if (options.isDryRun) return { ...UNCHANGED, isUnchanged: false };
   const root = firstRow(attempt, 'Open_vSwitch') as RowRef;
   const isNew = !root.table.rows.has(root.uuid);
   const counting = options.waits ? countUp(root, isNew, attempt.insertName(root.uuid)) : [];
   const operations = [...changes, ...counting, { op: 'comment', comment }];
   const reply = await state.connection.request('transact', ['Open_vSwitch', ...operations]);
   if (!reply.ok) return fail(`transaction error: ${canonicalText(reply.error)}`);
-  const results = readResults(reply.result);
+  const results = readResults(reply.result, log);
   if (results === null) return null;
   const uuids = new Map<string, string>();
   let nextCfg = 0;
@@ -118,16 +126,19 @@ async function commit(
     if (operation.op !== 'select' || !Array.isArray(rows) || !isObject(rows[0])) return;
     nextCfg = Number(rows[0].next_cfg);
   });
-  return { isUnchanged: false, nextCfg, uuids };
+  const interfaces = attempt.newInterfaces.flatMap(
+    ({ uuid }) => uuids.get(attempt.insertName(uuid)) ?? [],
+  );
+  return { isUnchanged: false, nextCfg, uuids, interfaces };
 }
 
 class Client {
   private readonly world: World;
   private readonly options: VsctlOptions;
-  private readonly log: Logger;
+  private readonly log: (module: string) => Logger;
   private readonly words: readonly string[];
 
-  constructor(world: World, options: VsctlOptions, log: Logger, words: readonly string[]) {
+  constructor(world: World, options: VsctlOptions, log: Client['log'], words: readonly string[]) {
     this.world = world;
     this.options = options;
     this.log = log;
@@ -138,7 +149,8 @@ class Client {
     const wanted = new Wanted();
     wanted.add('Open_vSwitch', ...(this.options.waits ? ['cur_cfg'] : []));
     for (const call of calls) call.command.prepare(call, wanted);
-    const credentials = this.world.credentials(this.options);
+    const { database, tls } = this.options;
+    const credentials = credentialsFor(database, tls, this.world.readFile, this.log('stream_ssl'));
     let connection: Connection | null = null;
     try {
       connection = await connectTo(this.world, this.options, credentials);
@@ -158,9 +170,9 @@ class Client {
       const committed = await this.attempt(state, calls);
       if (committed !== null) {
         this.print(calls);
-        if (this.options.waits && !committed.isUnchanged) {
-          await this.waitForSwitch(state, committed.nextCfg);
-        }
+        // What was not written down will not be taken over.
+        if (!this.options.waits || committed.isUnchanged || this.options.isDryRun) return;
+        await this.waitForSwitch(state, committed);
         return;
       }
       await state.newerThan(version);
@@ -173,17 +185,29 @@ class Client {
     calls: readonly Call[],
   ): Promise<Committed | null> {
     const attempt = new Attempt(state.db, this.world.newUuid);
-    const warn = (text: string): void => this.log.warn(text);
+    const warn = (text: string): void => this.log('vsctl').warn(text);
+    const around = {
+      attempt,
+      warn,
+      warnOfTables: (text: string): void => this.log('db_ctl_base').warn(text),
+      isTerminal: this.world.isTerminal,
+    };
     if (firstRow(attempt, 'Open_vSwitch') === undefined) attempt.insertRoot();
     for (const call of calls) {
       call.output = '';
       call.table = null;
       call.created = null;
-      call.command.run(call, { attempt, warn });
+      call.command.run(call, around);
       if (attempt.mustTryAgain) return null;
     }
     for (const warning of attempt.checkSymbols()) warn(warning);
-    const committed = await commit(state, attempt, this.options, this.comment());
+    const committed = await commit(
+      state,
+      attempt,
+      this.options,
+      this.comment(),
+      this.log('ovsdb_idl'),
+    );
     if (committed === null) return null;
     for (const call of calls) {
       if (call.created === null) continue;
@@ -212,14 +236,36 @@ class Client {
     }
   }
 
-  private async waitForSwitch(state: MonitoredDatabase, nextCfg: number): Promise<void> {
+  /** Waits until the switch works with the new configuration, and tells of interfaces that it could not set up. */
+  private async waitForSwitch(
+    state: MonitoredDatabase,
+    { nextCfg, interfaces }: Committed,
+  ): Promise<void> {
     for (;;) {
       const { version, db } = state;
       const attempt = new Attempt(db, this.world.newUuid);
       const root = firstRow(attempt, 'Open_vSwitch');
-      if (root !== undefined && Number(attempt.value(root, 'cur_cfg')) >= nextCfg) return;
+      if (root !== undefined && Number(attempt.value(root, 'cur_cfg')) >= nextCfg) {
+        this.checkInterfaces(attempt, interfaces);
+        return;
+      }
       await state.newerThan(version);
     }
+  }
+
+  private checkInterfaces(attempt: Attempt, uuids: readonly string[]): void {
+    const table = attempt.table('Interface');
+    const failed = uuids
+      .flatMap((uuid) => attempt.row(table, uuid) ?? [])
+      .filter((row) => attempt.value(row, 'ofport') === FAILED_PORT);
+    for (const row of failed) {
+      const why = attempt.text(row, 'error');
+      this.world.complain(
+        `${NAME}: Error detected while setting up '${attempt.text(row, 'name')}'${why === '' ? '' : `: ${why}`}.  See ovs-vswitchd log for details.\n`,
+      );
+    }
+    if (failed.length === 0) return;
+    this.world.complain(`${NAME}: The default log directory is "${this.options.logDir}".\n`);
   }
 }
 
@@ -239,8 +285,10 @@ async function execute(argv: readonly string[], world: World): Promise<void> {
   }
   const log = world.openLog(options);
   const words = [NAME, ...argv];
-  log.info(`Called as ${words.map(quoted).join(' ')}`);
   const calls = parseCalls(COMMANDS, options.words, options.early);
+  const called = `Called as ${words.map(quoted).join(' ')}`;
+  if (calls.every(changesNothing)) log('vsctl').dbg(called);
+  else log('vsctl').info(called);
   if (options.timeoutSeconds > 0) world.alarm(options.timeoutSeconds);
   await new Client(world, options, log, words).run(calls);
 }

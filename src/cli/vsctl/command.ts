@@ -24,6 +24,10 @@ export interface Call {
 export interface Surroundings {
   readonly attempt: Attempt;
   readonly warn: (text: string) => void;
+  /** The same for the commands on any table. */
+  readonly warnOfTables: (text: string) => void;
+  /** Somebody looks at what is printed. */
+  readonly isTerminal: boolean;
 }
 
 export interface Command {
@@ -38,6 +42,12 @@ export interface Command {
   readonly prepare: (call: Call, wanted: Wanted) => void;
   readonly run: (call: Call, around: Surroundings) => void;
 }
+
+/** Commands that change nothing. */
+const READING =
+  /^(show|list|find|get|wait-until|comment|br-exists|br-to-|br-get-|port-to-br|iface-to-br)/;
+
+export const changesNothing = ({ command: { name } }: Call): boolean => READING.test(name);
 
 function countsOf(args: string): { least: number; most: number } {
   let least = 0;

@@ -7,7 +7,6 @@ import {
   excludesAll,
   includesAll,
 } from '../../ovsdb/server/datum.ts';
-import type { DatumType } from '../../ovsdb/server/datum-type.ts';
 import type { Atom } from '../../ovsdb/value.ts';
 import type { Attempt, RowRef } from './attempt.ts';
 import { readColumnKeyValue } from './column-argument.ts';
@@ -63,7 +62,7 @@ export function isSatisfied(attempt: Attempt, row: RowRef, condition: string): b
   const { schema } = row.table;
   const { column, key, operator, value } = readColumnKeyValue(schema, condition, OPERATORS);
   const has = attempt.read(row, column);
-  const type: DatumType = { ...column.type, max: Number.POSITIVE_INFINITY };
+  const { type } = column;
   if (key === null) return TESTS[operator](has, readDatumText(type, value, attempt.resolve));
   if (type.value === null) {
     return fail(`cannot specify key to check for non-map column ${column.name}`);

@@ -20,10 +20,9 @@ import { isPassive, parsePassiveTarget, parseTarget } from '../../ovsdb/target.t
 export class ConnectionFailure extends Error {}
 
 /** Key, certificate and the authority's certificate, as PEM. */
-export type Credentials = Pick<
-  SecureContextOptions,
-  'key' | 'cert' | 'ca' | 'ciphers' | 'minVersion' | 'maxVersion'
->;
+export type Credentials = Pick<SecureContextOptions, 'key' | 'cert' | 'ca' | 'ciphers'> & {
+  readonly rejectUnauthorized?: boolean;
+};
 
 export type Reply =
   | { readonly ok: true; readonly result: Json }

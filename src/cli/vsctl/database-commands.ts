@@ -157,15 +157,15 @@ const get = command({
       if (!isUuidName(argument)) wanted.add(table.name, readColumnKey(table, argument).column.name);
     }
   },
-  run: (call, { attempt, warn }) => {
+  run: (call, { attempt, warnOfTables, isTerminal }) => {
     const table = tableOf(call);
     const row = recordOf(call, attempt);
     if (row === undefined) return;
     const id = call.options.get('--id');
     const columns = call.args.slice(2);
     if (id !== undefined && id !== null) nameRow(attempt, id, row);
-    else if (columns.length === 0) {
-      warn('"get" command without row arguments or "--id" is possibly erroneous');
+    else if (columns.length === 0 && isTerminal) {
+      warnOfTables('"get" command without row arguments or "--id" is possibly erroneous');
     }
     for (const argument of columns) {
       if (isUuidName(argument)) call.output += `${row.uuid}\n`;

@@ -82,8 +82,12 @@ export class MonitoredDatabase {
     wanted: Wanted,
   ): Promise<MonitoredDatabase> {
     const state = new MonitoredDatabase(schema, connection);
+    // Updates may come in one read with the initial state, before whoever waits for that has seen it.
+    const early: Json[] = [];
     connection.notified = (method, params) => {
-      if (method === 'update2' && Array.isArray(params)) state.apply(params[1]);
+      if (method !== 'update2' || !Array.isArray(params)) return;
+      if (state.version === 0) early.push(params[1]);
+      else state.apply(params[1]);
     };
     const monitor = (known: ReadonlyMap<string, Known> | null) =>
       connection.request('monitor_cond', [DATABASE, MONITOR_ID, requestsOf(wanted, known)]);
@@ -96,6 +100,7 @@ export class MonitoredDatabase {
     }
     if (!reply.ok) throw new ConnectionFailure(replyErrorText(reply.error));
     state.apply(reply.result);
+    for (const updates of early) state.apply(updates);
     return state;
   }
 

@@ -5,6 +5,12 @@ import type { Command } from './command.ts';
 import { cellFormatNamed, formatNamed, type TableStyle } from './table-output.ts';
 import { fail } from './vsctl-error.ts';
 
+/** `value` is empty where the option has none. */
+export interface LogOption {
+  readonly name: 'verbose' | 'log-file' | 'syslog-method' | 'syslog-target';
+  readonly value: string;
+}
+
 export interface VsctlOptions {
   /** What is asked for instead of commands. */
   readonly information: 'help' | 'version' | 'commands' | 'options' | null;
@@ -18,13 +24,9 @@ export interface VsctlOptions {
   readonly timeoutSeconds: number;
   readonly style: TableStyle;
   readonly tls: TlsOptions;
-  /** SPECs of -v in their order, an empty one for the plain -v. */
-  readonly verbosity: readonly string[];
-  /** A file's name, empty for the default one; null without --log-file. */
-  readonly logFile: string | null;
+  /** What the options say of the log, in their order. */
+  readonly logging: readonly LogOption[];
   readonly logDir: string;
-  readonly syslogMethod: string | null;
-  readonly syslogTarget: string | null;
   /** Options of the first command that stood among the global ones. */
   readonly early: ReadonlyMap<string, string | null>;
   readonly words: readonly string[];
@@ -66,6 +68,9 @@ export const GLOBAL_SPECS: readonly OptionSpec[] = [
   { name: 'peer-ca-cert', takes: 'required' },
 ];
 
+/** In the order in which the original lists possibilities. */
+const EARLY_ORDER = ['may-exist', 'if-exists', 'id', 'inactivity-probe', 'real', 'fake', 'columns'];
+
 /** Options of commands, each once: the first command may have them among the global ones. */
 function commandSpecs(commands: Iterable<Command>): readonly OptionSpec[] {
   const specs = new Map<string, OptionSpec>();
@@ -80,7 +85,11 @@ function commandSpecs(commands: Iterable<Command>): readonly OptionSpec[] {
       if (!specs.has(name)) specs.set(name, { name, takes });
     }
   }
-  return [...specs.values()];
+  const place = ({ name }: OptionSpec): number => {
+    const at = EARLY_ORDER.indexOf(name);
+    return at < 0 ? EARLY_ORDER.length : at;
+  };
+  return [...specs.values()].sort((a, b) => place(a) - place(b));
 }
 
 function timeoutOf(text: string, where: string): number {
@@ -93,7 +102,7 @@ interface Mutable {
   information: VsctlOptions['information'];
   style: TableStyle;
   tls: TlsOptions;
-  verbosity: string[];
+  logging: LogOption[];
   early: Map<string, string | null>;
 }
 
@@ -134,10 +143,13 @@ function obey(into: Mutable, name: string, text: string): void {
       into.style = { ...style, maxColumnWidth: Number.parseInt(text, 10) || 0 };
       return;
     case 'verbose':
-      into.verbosity.push(text);
+    case 'log-file':
+    case 'syslog-method':
+    case 'syslog-target':
+      into.logging.push({ name, value: text });
       return;
     case 'no-syslog':
-      into.verbosity.push('vsctl:syslog:warn');
+      into.logging.push({ name: 'verbose', value: 'vsctl:syslog:warn' });
       return;
   }
   const tls = TLS_NAMES[name];
@@ -164,14 +176,14 @@ export function parseVsctlOptions(
       maxColumnWidth: 0,
     },
     tls: {},
-    verbosity: [],
+    logging: [],
     early: new Map(),
   };
   const given = new Map<string, string>();
   for (const { name, value } of options) {
     if (locals.some((one) => one.name === name)) {
-      if (into.early.has(`--${name}`)) fail(`'${name}' option specified multiple times`);
-      into.early.set(`--${name}`, value ?? null);
+      // Twice is once here, unlike behind `--`: so it is in the original.
+      if (!into.early.has(`--${name}`)) into.early.set(`--${name}`, value ?? null);
       continue;
     }
     given.set(name, value ?? '');
@@ -194,10 +206,7 @@ export function parseVsctlOptions(
         : fromEnvironment !== undefined
           ? Number.parseInt(fromEnvironment, 10) || 0
           : 0,
-    logFile: given.get('log-file') ?? null,
     logDir: paths.logDir,
-    syslogMethod: given.get('syslog-method') ?? null,
-    syslogTarget: given.get('syslog-target') ?? null,
     words: positional,
   };
 }

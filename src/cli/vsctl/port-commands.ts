@@ -1,6 +1,5 @@
 /** Ports and interfaces: adding, deleting, listing, finding their bridge (ovs-vsctl(8), "Port Commands", "Interface Commands"). */
-import type { RowRef } from './attempt.ts';
-import { addRef, deletePort, lines, topologyOf } from './bridge-commands.ts';
+import { addRef, deletePort, insertInterface, lines, topologyOf } from './bridge-commands.ts';
 import { assign, wantAssignment } from './change-commands.ts';
 import { type Call, command } from './command.ts';
 import type { Wanted } from './monitored-database.ts';
@@ -48,7 +47,7 @@ function checkSame(exists: PortNode, wanted: NewPort): void {
   }
 }
 
-function addPort(topology: Topology, wanted: NewPort): void {
+export function addPort(topology: Topology, wanted: NewPort): void {
   const { attempt } = topology;
   if (wanted.port === '') fail('port name must not be empty string');
   if (wanted.interfaces.includes('')) fail('interface name must not be empty string');
@@ -64,11 +63,7 @@ function addPort(topology: Topology, wanted: NewPort): void {
     topology.checkConflicts(name, `cannot create an interface named ${name}`);
   }
   const bridge = topology.bridge(wanted.bridge);
-  const rows = wanted.interfaces.map((name): RowRef => {
-    const iface = attempt.insert(attempt.table('Interface'));
-    attempt.set(iface, 'name', [name]);
-    return iface;
-  });
+  const rows = wanted.interfaces.map((name) => insertInterface(attempt, name));
   const port = attempt.insert(attempt.table('Port'));
   attempt.set(port, 'name', [wanted.port]);
   attempt.setRefs(port, 'interfaces', rows);
@@ -81,7 +76,7 @@ function addPort(topology: Topology, wanted: NewPort): void {
 const PORT = SCHEMA.tables.get('Port') ?? fail('no table Port');
 
 /** Settings may name any column of Port, also those that only new rows may set. */
-function wantSettings(wanted: Wanted, settings: readonly string[]): void {
+export function wantSettings(wanted: Wanted, settings: readonly string[]): void {
   for (const setting of settings) wantAssignment(wanted, PORT, setting, true);
 }
 
@@ -110,21 +105,16 @@ const addPortCommand = command({
 /** The port that del-port means, undefined where --if-exists excuses that there is none. */
 function portToDelete(call: Call, topology: Topology): PortNode | undefined {
   const target = call.args.length === 2 ? call.args[1] : call.args[0];
-  if (call.options.has('--with-iface')) {
-    const port = topology.findPort(target) ?? topology.findInterface(target)?.port;
-    if (port === undefined && !call.options.has('--if-exists')) {
-      fail(`no port or interface named ${target}`);
-    }
-    return port;
-  }
-  const port = topology.findPort(target);
+  const withInterface = call.options.has('--with-iface');
+  const port =
+    topology.findPort(target) ?? (withInterface ? topology.findInterface(target)?.port : undefined);
   if (port !== undefined || call.options.has('--if-exists')) return port;
   if (topology.bridges.has(target)) {
     fail(
       `cannot delete port ${target} because it is the local port for bridge ${target} (deleting this port requires deleting the entire bridge)`,
     );
   }
-  return topology.port(target);
+  return fail(`no port ${withInterface ? 'or interface ' : ''}named ${target}`);
 }
 
 const delPort = command({

@@ -82,14 +82,11 @@ function tableText({ headings, rows }: TableOutput, style: TableStyle): string {
     if (style.maxColumnWidth > 0) width = Math.min(width, style.maxColumnWidth);
     return style.hasHeadings ? Math.max(width, heading.length) : width;
   });
-  const last = headings.length - 1;
   const line = (cells: readonly string[]): string =>
     `${cells
-      .map((cell, i) => {
-        const cut = cell.slice(0, widths[i]);
-        return i === last ? cut : cut.padEnd(widths[i]);
-      })
-      .join(' ')}\n`;
+      .map((cell, i) => cell.slice(0, widths[i]).padEnd(widths[i]))
+      .join(' ')
+      .replace(/ +$/, '')}\n`;
   const head = style.hasHeadings
     ? line(headings) + line(widths.map((width) => '-'.repeat(width)))
     : '';
