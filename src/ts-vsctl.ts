@@ -41,8 +41,7 @@ process.exitCode = await runVsctl(process.argv.slice(2), {
   readFile: (file) => readFileSync(file, 'utf8'),
   openLog: (options) => {
     const { pid } = process;
-    const console = (line: string): void =>
-      writeText(STDERR, `${line}\n`);
+    const console = (line: string): void => writeText(STDERR, `${line}\n`);
     moduleOf = openLog(options, { clock: new RealClock(), pid, console });
     return moduleOf;
   },

@@ -6,6 +6,7 @@
  */
 import { connect, createServer, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContextOptions, TLSSocket } from 'node:tls';
+import { jsonText } from '../../ovsdb/exact-json.ts';
 import {
   DEFAULT_JSON_LIMITS,
   isObject,
@@ -77,7 +78,7 @@ export class Connection {
     const reply = await new Promise<Reply | null>((resolve) => {
       this.pending.set(id, resolve);
       if (this.socket.destroyed) resolve(null);
-      else this.socket.write(JSON.stringify({ method, params, id }));
+      else this.socket.write(jsonText({ method, params, id }));
     });
     if (reply === null) throw new ConnectionFailure(await this.ended);
     return reply;
@@ -99,7 +100,7 @@ export class Connection {
     if (typeof method === 'string') {
       const params = message.params ?? [];
       if (method === 'echo') {
-        this.socket.write(JSON.stringify({ result: params, error: null, id: id ?? null }));
+        this.socket.write(jsonText({ result: params, error: null, id: id ?? null }));
       } else if (id === undefined || id === null) this.notified(method, params);
       return;
     }
@@ -166,4 +167,4 @@ function accepted(target: string, credentials: Credentials | null): Promise<Sock
 
 /** The text of an error of a reply. */
 export const replyErrorText = (error: Json): string =>
-  isObject(error) || Array.isArray(error) ? JSON.stringify(error) : String(error);
+  isObject(error) || Array.isArray(error) ? jsonText(error) : String(error);

@@ -4,7 +4,9 @@
  * A token ends at one of `:=, []{}!<>` unless quoted; what a token means depends on the column's type. The texts of errors are Open
  * vSwitch's, since scripts show them.
  */
-import { checkAtom, compareAtoms, type Datum, isUuid } from '../../ovsdb/server/datum.ts';
+
+import { integerOf } from '../../ovsdb/exact-json.ts';
+import { checkAtom, compareAtoms, type Datum, isInt64, isUuid } from '../../ovsdb/server/datum.ts';
 import {
   type BaseType,
   countText,
@@ -66,12 +68,16 @@ function checked(atom: Atom, base: BaseType): Atom {
 /** strtoll(3) allows a sign and spaces in front. */
 const INTEGER = /^\s*[+-]?\d+$/;
 const RANGE = /^\s*([+-]?\d+)-([+-]?\d+)$/;
-const INT64_MAX = 2n ** 63n - 1n;
 
-function integerOf(text: string): number | null {
+function exactOf(text: string): bigint | null {
   if (!INTEGER.test(text)) return null;
   const exact = BigInt(text.trim().replace(/^\+/, ''));
-  return exact > INT64_MAX || exact < -INT64_MAX - 1n ? null : Number(exact);
+  return isInt64(exact) ? exact : null;
+}
+
+function integerOfText(text: string): Atom | null {
+  const exact = exactOf(text);
+  return exact === null ? null : integerOf(exact);
 }
 
 const TRUE = ['true', 'yes', 'on', '1'];
@@ -91,7 +97,7 @@ function stringOf(text: string): string {
 function unchecked(base: BaseType, text: string, resolve: ResolveSymbol): Atom {
   switch (base.atom) {
     case 'integer':
-      return integerOf(text) ?? fail(`"${text}" is not a valid integer`);
+      return integerOfText(text) ?? fail(`"${text}" is not a valid integer`);
     case 'real':
       return text.trim() !== '' && Number.isFinite(Number(text))
         ? Number(text)
@@ -116,16 +122,17 @@ export const readAtomText = (base: BaseType, text: string, resolve: ResolveSymbo
 function rangeOf(base: BaseType, text: string): readonly Atom[] | null {
   const match = RANGE.exec(text);
   if (match === null) return null;
-  const first = integerOf(match[1]);
-  const last = integerOf(match[2]);
+  const first = exactOf(match[1]);
+  const last = exactOf(match[2]);
   if (first === null || last === null) return null;
-  checked(first, base);
-  checked(last, base);
+  checked(integerOf(first), base);
+  checked(integerOf(last), base);
   if (last < first) fail(`"${text}" is not a valid range. Range end cannot be before start.`);
   if (last - first >= MAX_RANGE) {
     fail(`"${text}" is not a valid range. Range size cannot be larger than ${MAX_RANGE}.`);
   }
-  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  const length = Number(last - first) + 1;
+  return Array.from({ length }, (_, i) => integerOf(first + BigInt(i)));
 }
 
 /** An element of a set, or several where integers come as a range. */
@@ -133,7 +140,7 @@ function elementsOf(base: BaseType, text: string, resolve: ResolveSymbol): reado
   if (base.atom !== 'integer') return [readAtomText(base, text, resolve)];
   const range = rangeOf(base, text);
   if (range !== null) return range;
-  const one = integerOf(text) ?? fail(`"${text}" is not a valid integer or range`);
+  const one = integerOfText(text) ?? fail(`"${text}" is not a valid integer or range`);
   return [checked(one, base)];
 }
 

@@ -120,7 +120,7 @@ function prettyJson(json: Json, indent = ''): string {
     if (json.length === 0) return '[]';
     return `[\n${json.map((one) => inner + prettyJson(one, inner)).join(',\n')}]`;
   }
-  if (typeof json !== 'object' || json === null) return JSON.stringify(json);
+  if (typeof json !== 'object' || json === null) return canonicalText(json);
   const names = Object.keys(json).sort();
   if (names.length === 0) return '{}';
   const members = names.map(

@@ -168,6 +168,13 @@ set interface p1 mtu_request=0
 set interface p1 ofport_request=65280
 set interface p1 lldp:enable=true options={a=1,b="2"} -- get interface p1 lldp options options:b
 set interface p1 cfm_mpid=9007199254740991 -- get interface p1 cfm_mpid
+set interface p1 cfm_mpid=9223372036854775807 -- get interface p1 cfm_mpid
+-f json --columns=cfm_mpid list interface p1
+--columns=name find interface cfm_mpid=9223372036854775807
+--columns=name find interface cfm_mpid>9223372036854775806
+set interface p1 cfm_mpid=-9223372036854775808 -- get interface p1 cfm_mpid
+set interface p1 cfm_mpid=9223372036854775808
+set interface p1 cfm_remote_mpids=9223372036854775805-9223372036854775807 -- get interface p1 cfm_remote_mpids
 set open . other_config:a=b -- get open . other_config
 set controller br0 max_backoff=1000
 `,
