@@ -282,7 +282,9 @@ export async function startSwitch(
     deviceLog: vlog.module('netdev'),
   });
   const embedded = options.servesDatabase ? await serveDatabase(options, vlog, clock) : null;
+  const keys = options.database.startsWith('ssl:') ? readTls(options.tls) : null;
   const client = new OvsdbClient({
+    ...(keys === null ? {} : { tls: keys }),
     target: options.database,
     clock,
     logs: vlog,

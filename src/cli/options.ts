@@ -47,8 +47,6 @@ export interface RunOptions {
   verbosity: string[];
   syslogMethod: string | undefined;
   syslogTarget: string | undefined;
-  /** `USER[:GROUP]` of --user. */
-  user: string | undefined;
   /** Absolute path of the control socket; undefined for the default, which contains the final process id. */
   unixctl: string | undefined;
   dummy: DummyLevel;
@@ -67,7 +65,7 @@ export interface RunOptions {
 export type Options = RunOptions | { kind: 'help' } | { kind: 'version' };
 
 /** In the order of the original, which an ambiguous prefix shows. */
-const SPECS: readonly OptionSpec[] = [
+export const DAEMON_SPECS: readonly OptionSpec[] = [
   { name: 'help', short: 'h', takes: 'nothing' },
   { name: 'version', short: 'V', takes: 'nothing' },
   { name: 'mlockall', takes: 'nothing' },
@@ -119,7 +117,7 @@ export function parseOptions(
   env: Readonly<Record<string, string | undefined>>,
   cwd: string,
 ): Options {
-  const { options, positional } = getopt(SPECS, argv);
+  const { options, positional } = getopt(DAEMON_SPECS, argv);
   const paths = pathsFrom(env);
   const inRunDir = (file: string): string =>
     isAbsolute(file) ? file : resolve(cwd, paths.runDir, file);
@@ -137,7 +135,6 @@ export function parseOptions(
     verbosity: [],
     syslogMethod: undefined,
     syslogTarget: undefined,
-    user: undefined,
     unixctl: undefined,
     dummy: 'none',
     disableSystem: false,
@@ -176,8 +173,9 @@ export function parseOptions(
         run.monitor = true;
         break;
       case 'user':
-        run.user = text;
-        break;
+        throw new UsageError(
+          '--user is not supported: start the daemon as that user, with CAP_NET_ADMIN and CAP_NET_RAW (ts-vswitchd(8), PRIVILEGES)',
+        );
       case 'verbose':
         run.verbosity.push(text);
         break;

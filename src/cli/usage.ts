@@ -21,15 +21,13 @@ Keys and certificates (for SSL):
   -p, --private-key=FILE  private key
   -c, --certificate=FILE  certificate of the private key
   -C, --ca-cert=FILE      certificate of the peer's authority
-  --bootstrap-ca-cert=FILE  the same, written at the first connection
-  --peer-ca-cert=FILE     certificate of an authority to hand to peers
-  --ssl-protocols=PROTOS  protocols to enable
-  --ssl-ciphers=CIPHERS   ciphers to enable
+  --bootstrap-ca-cert=FILE, --peer-ca-cert=FILE, --ssl-protocols=PROTOS,
+  --ssl-ciphers=CIPHERS   accepted, without effect
 
 As a daemon:
   --detach                run in the background
   --monitor               restart the daemon when it crashes
-  --user=USER[:GROUP]     run as this user and group
+  --user=USER[:GROUP]     refused: see PRIVILEGES in ts-vswitchd(8)
   --no-chdir              stay in the current directory
   --pidfile[=FILE]        create a pidfile (default: ${paths.runDir}/${PROGRAM_NAME}.pid)
   --overwrite-pidfile     with --pidfile, start even if one is in use
@@ -39,19 +37,19 @@ Logging:
   -v, --verbose           log everything
   --log-file[=FILE]       log to FILE
                           (default: ${paths.logDir}/${PROGRAM_NAME}.log)
-  --syslog-method=(libc|unix:file|udp:ip:port|null)
-                          how to reach the syslog daemon
-  --syslog-target=HOST:PORT  also send to HOST:PORT by UDP
+  --syslog-method=METHOD, --syslog-target=HOST:PORT
+                          accepted; nothing goes to the system's log
 
 For tests:
   --enable-dummy[=system|override]  devices and datapaths in memory
-  --disable-system        no devices of the host
-  --disable-system-route  no routes of the host
-  --dummy-numa=CORES      pretend these cores by socket
+  --disable-system, --disable-system-route, --dummy-numa=CORES
+                          accepted, without effect
 
 Others:
   --unixctl=SOCKET        control socket (default: ${paths.runDir}/${PROGRAM_NAME}.PID.ctl)
   --mlockall              accepted; memory is not locked
+  --no-self-confinement   accepted; there is none
+  --dpdk[=ARGUMENTS]      refused; there is none
   --no-jit                look packets up by plain loops, make no code for them
   -h, --help              show this text
   -V, --version           show versions

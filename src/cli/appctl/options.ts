@@ -22,7 +22,7 @@ export interface AppctlOptions {
 }
 
 /** In the order of the original, which an ambiguous prefix shows. */
-const SPECS: readonly OptionSpec[] = [
+export const APPCTL_SPECS: readonly OptionSpec[] = [
   { name: 'target', short: 't', takes: 'required' },
   { name: 'execute', short: 'e', takes: 'nothing' },
   { name: 'help', short: 'h', takes: 'nothing' },
@@ -36,7 +36,7 @@ const SPECS: readonly OptionSpec[] = [
 ];
 
 export const optionsText = (): string =>
-  SPECS.map(({ name, short, takes }) => {
+  APPCTL_SPECS.map(({ name, short, takes }) => {
     const value = { nothing: '', optional: '[ARG]', required: 'ARG' }[takes];
     const long = value === '' ? `--${name}` : `--${name}=${value}`;
     return short === undefined ? `${long}\n` : `${long}\n-${short} ${value}\n`;
@@ -57,7 +57,7 @@ export function parseAppctlOptions(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): AppctlOptions {
-  const { options, positional } = getopt(SPECS, argv, true);
+  const { options, positional } = getopt(APPCTL_SPECS, argv, true);
   const [command = '', ...args] = positional;
   const paths = pathsFrom(env);
   const fromEnvironment = env.OVS_CTL_TIMEOUT ?? '';

@@ -59,14 +59,31 @@ export interface World {
   readonly readFile: (file: string) => Uint8Array;
 }
 
+const OPTIONS_HELP = `  -O, --protocols=VERSIONS      OpenFlow10 to OpenFlow15, separated by commas
+  -F, --flow-format=FORMATS     flow formats that may be used
+  -P, --packet-in-format=FORMAT of monitor: standard, nxt_packet_in, nxt_packet_in2
+  --strict                      change only the flow that equals the one given
+  --bundle                      all changes or none
+  --readd                       replace-flows: add unchanged flows again
+  --may-create                  mod-group: make the group where it is not there
+  --read-only                   refuse commands that change anything
+  --names, --no-names           show ports and tables by name or by number
+  --stats, --no-stats           dump-flows with or without counters
+  --sort[=FIELD], --rsort[=FIELD]  sort flows
+  --timestamp                   monitor and snoop: a time in front of each message
+  -t, --timeout=SECONDS         end by SIGALRM after so long
+  -p, --private-key=FILE, -c, --certificate=FILE, -C, --ca-cert=FILE  for ssl:
+  -m, --more, --color[=WHEN], -v, --verbose[=SPEC], --unixctl=SOCKET  accepted
+  -h, --help                    show this text
+  -V, --version                 show versions
+`;
+
 const helpText = (): string => {
   const list = Object.entries(COMMANDS).map(([name, { usage }]) => `  ${name} ${usage}\n`);
   return (
     `${NAME}: OpenFlow switch management utility\nusage: ${NAME} [OPTIONS] COMMAND [ARG...]\n\n` +
     `Commands:\n${list.join('')}\nOptions:\n` +
-    '  -O, --protocols=VERSIONS    OpenFlow10 to OpenFlow15, separated by commas\n' +
-    '  --strict --bundle --readd --may-create --[no-]names --[no-]stats --sort[=FIELD] --rsort[=FIELD]\n' +
-    '  -P, --packet-in-format=FORMAT  -t, --timeout=SECONDS  --timestamp  -h, --help  -V, --version\n'
+    OPTIONS_HELP
   );
 };
 

@@ -55,7 +55,7 @@ export interface OfctlOptions {
   readonly positional: readonly string[];
 }
 
-const SPECS: readonly OptionSpec[] = [
+export const OFCTL_SPECS: readonly OptionSpec[] = [
   { name: 'protocols', short: 'O', takes: 'required' },
   { name: 'flow-format', short: 'F', takes: 'required' },
   { name: 'packet-in-format', short: 'P', takes: 'required' },
@@ -113,7 +113,7 @@ export function parseOfctlOptions(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): OfctlOptions {
-  const { options, positional } = getopt(SPECS, argv);
+  const { options, positional } = getopt(OFCTL_SPECS, argv);
   const given = new Map(options.map(({ name, value }) => [name, value ?? '']));
   /** The last of two opposite options counts. */
   const last = (yes: string, no: string): boolean | null => {

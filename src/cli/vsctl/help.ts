@@ -4,6 +4,27 @@ import { GLOBAL_SPECS } from './options.ts';
 import { recordNameTexts } from './records.ts';
 import { SCHEMA } from './schema.ts';
 
+const OPTIONS_HELP = `Options:
+  --db=DATABASE                  where the database is
+  --no-wait                      do not wait for the switch
+  --oneline                      one line of output for each command
+  --dry-run                      change nothing
+  -t, --timeout=SECONDS          end by SIGALRM after so long
+  --retry                        try again while there is no server
+  -f, --format=FORMAT            of tables: list, table, html, csv, json
+  -d, --data=FORMAT              of cells: string, bare, json
+  --bare, --no-headings, --pretty, --max-column-width=N  of tables, too
+  -p, --private-key=FILE, -c, --certificate=FILE, -C, --ca-cert=FILE  for ssl:
+  --leader-only, --no-leader-only, --shuffle-remotes, --no-shuffle-remotes  for clusters
+  -vSPEC, --verbose=SPEC         logging levels
+  --log-file[=FILE]              log to FILE
+  --no-syslog, --syslog-method=METHOD, --syslog-target=TARGET, --ssl-protocols=PROTOCOLS,
+  --ssl-ciphers=CIPHERS, --bootstrap-ca-cert=FILE, --peer-ca-cert=FILE  accepted
+  --commands, --options          lists for completion
+  -h, --help                     show this text
+  -V, --version                  show versions
+`;
+
 export function helpText(): string {
   const groups = COMMAND_GROUPS.map(
     ([title, commands]) =>
@@ -17,6 +38,7 @@ export function helpText(): string {
 usage: ts-vsctl [OPTIONS] COMMAND [ARG...] [-- [OPTIONS] COMMAND [ARG...]]...
 
 ${groups.join('\n')}
+${OPTIONS_HELP}
 Rows are named:
 ${records}`;
 }
