@@ -8,8 +8,6 @@
  * most subtables take whole become the `shared` ones, whose part of the hash is added up once a packet instead of once a
  * subtable. Subtables that are hit often get code generated for their mask (probe-code.ts). The loops of subtable.ts are
  * the plain version and the oracle; LookupOptions turns code and cache off.
- *
- * Equal programs are kept once: ten thousand flows to one port read the same words.
  */
 import type { Frames } from '../packet/frames.ts';
 import { DP_WORDS } from '../packet/key.ts';
@@ -24,7 +22,6 @@ import {
   generateSharedSum,
   MAX_GENERATED_WORDS,
 } from './probe-code.ts';
-import { ProgramPool } from './program-pool.ts';
 import { type HashSalt, hashSalt, NO_ENTRY, Subtable, term } from './subtable.ts';
 
 /** Values of Batch.flow besides an id. A frame marked SKIP before the lookup is left alone. */
@@ -54,7 +51,6 @@ const FASTEST: LookupOptions = { generate: true, frontCache: true };
 export class MegaflowCache {
   /** Program of each flow id. */
   readonly programs: (Int32Array | undefined)[] = [];
-  private readonly pool = new ProgramPool();
   private tables: Subtable[] = [];
   private readonly byMask = new Map<string, Subtable>();
   /** The subtable of the last flow installed: new flows come in runs of one mask. */
@@ -120,8 +116,8 @@ export class MegaflowCache {
       this.entryOf[id] = entry;
       this.tableOf[id] = table;
       this.flows++;
-    } else this.pool.drop(this.programs[id]!);
-    this.programs[id] = this.pool.keep(program);
+    }
+    this.programs[id] = program;
     return same;
   }
 
@@ -130,7 +126,6 @@ export class MegaflowCache {
     const table = this.tableOf[id];
     if (table === undefined) return false;
     table.remove(this.entryOf[id]);
-    this.pool.drop(this.programs[id]!);
     this.tableOf[id] = undefined;
     this.programs[id] = undefined;
     this.flows--;
