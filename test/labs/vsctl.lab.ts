@@ -83,9 +83,10 @@ const FOUR = () => [
 async function withSides(
   sides: readonly VsctlSide[],
   work: (sides: readonly VsctlSide[]) => Promise<void>,
+  isEmpty = false,
 ): Promise<void> {
   try {
-    await Promise.all(sides.map((side) => side.start()));
+    await Promise.all(sides.map((side) => side.start(isEmpty)));
     await work(sides);
   } finally {
     for (const side of sides) side.stop();
@@ -117,6 +118,20 @@ describe.skipIf(!isThere)('ts-vsctl and ovs-vsctl, on both servers', () => {
       });
     },
   );
+
+  test('a database without any row', async () => {
+    const section = BRIDGE_SECTIONS[0];
+    await withSides(
+      FOUR().slice(0, 2),
+      async (sides) => {
+        const [expected, got] = await Promise.all(
+          sides.map((side) => outcomes(side, linesOf(section))),
+        );
+        expect(got).toEqual(expected);
+      },
+      true,
+    );
+  });
 
   test('the program is the same as within a process', async () => {
     const program = tsVsctlProgram(inRepository('bin/ts-vsctl'));

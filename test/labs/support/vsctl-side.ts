@@ -211,10 +211,15 @@ export class VsctlSide {
     this.client = client;
   }
 
-  async start(): Promise<this> {
+  /** `isEmpty`: not even with the row of Open_vSwitch, which the embedded server makes itself. */
+  async start(isEmpty = false): Promise<this> {
     const start = this.kind === 'embedded' ? startEmbedded : startOriginal;
     this.server = await start(this.directory, this.socket);
     this.standIn = await connected(this.socket);
+    if (this.kind === 'ovsdb-server' && !isEmpty) {
+      const insert = { op: 'insert', table: 'Open_vSwitch', row: {} };
+      await this.standIn.request('transact', 'Open_vSwitch', insert);
+    }
     new StandIn(this.standIn);
     return this;
   }

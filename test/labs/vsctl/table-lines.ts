@@ -174,7 +174,6 @@ set interface p1 cfm_mpid=9223372036854775807 -- get interface p1 cfm_mpid
 --columns=name find interface cfm_mpid>9223372036854775806
 set interface p1 cfm_mpid=-9223372036854775808 -- get interface p1 cfm_mpid
 set interface p1 cfm_mpid=9223372036854775808
-set interface p1 cfm_remote_mpids=9223372036854775805-9223372036854775807 -- get interface p1 cfm_remote_mpids
 set open . other_config:a=b -- get open . other_config
 set controller br0 max_backoff=1000
 `,
