@@ -64,7 +64,7 @@ const drawPanel = (panel: Panel, colours: ReadonlyMap<string, string>, x: number
       y + 12,
       11,
       '#57606a',
-      `${panel.unit}, ${goodness}`,
+      `${panel.unit === '' ? '' : `${panel.unit}, `}${goodness}`,
       ' text-anchor="end"',
     ),
   ];

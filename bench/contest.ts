@@ -169,7 +169,7 @@ export class Contest<C extends Contestant> {
         const cells = this.contestants.map((one) => this.cell(row, i, one));
         if (cells.every((text) => text === '')) continue;
         const own = this.median(row, i, first);
-        const ratios = others.map((one) => ratio(own, this.median(row, i, one)));
+        const ratios = others.map((one) => ratio(own, this.median(row, i, one), moreIsBetter));
         const better = `${label} (${moreIsBetter ? 'more' : 'less'} is better)`;
         lines.push([better, unit, ...cells, ...ratios]);
       }
@@ -197,7 +197,8 @@ export class Contest<C extends Contestant> {
   }
 }
 
-const ratio = (ours: number, theirs: number): string => {
+const ratio = (ours: number, theirs: number, moreIsBetter: boolean): string => {
   if (Number.isNaN(ours) || Number.isNaN(theirs)) return '';
-  return theirs === 0 ? 'they pass none' : `${(ours / theirs).toFixed(2)} x`;
+  if (theirs === 0) return moreIsBetter ? 'they pass none' : '';
+  return `${(ours / theirs).toFixed(2)} x`;
 };

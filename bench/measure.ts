@@ -2,6 +2,7 @@
  * The measurements of comparisons, each between the same two hosts h1 and h2 of a lab machine on whatever joins them. What they
  * cost the switch is taken from /proc by the caller.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { pingsWithin, transfer } from '../test/labs/support/host.ts';
 import type { Machine } from '../test/labs/support/machine.ts';
@@ -75,4 +76,23 @@ export const floodPing = async (machine: Machine): Promise<number> => {
   const { stdout } = await machine.run('ip netns exec h1 ping -n -q -f -c 20000 -w 5 10.0.0.2');
   const average = stdout.match(/rtt min\/avg\/max\/mdev = [\d.]+\/([\d.]+)\//)?.[1];
   return average === undefined ? Number.NaN : Number(average) * 1000;
+};
+
+/** Runs `inner` while a ping passes through the established flow: its longest round trip and its losses. */
+export const pinging = async (
+  machine: Machine,
+  inner: () => Promise<void>,
+): Promise<readonly [longestMs: number, lost: number]> => {
+  const ping = machine.start('ip netns exec h1 ping -n -D -i 0.005 10.0.0.2');
+  await sleep(200);
+  await inner();
+  await sleep(100);
+  await machine.sh(
+    'for p in $(ip netns pids h1); do case "$(cat /proc/$p/comm)" in ping) kill -INT $p;; esac; done',
+  );
+  await ping.ended;
+  const times = [...ping.output().matchAll(/time=([\d.]+) ms/g)].map((match) => Number(match[1]));
+  const [, sent = '0', received = '0'] =
+    ping.output().match(/(\d+) packets transmitted, (\d+) received/) ?? [];
+  return [Math.max(...times), Math.max(0, Number(sent) - Number(received) - 1)];
 };

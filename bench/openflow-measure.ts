@@ -5,7 +5,7 @@ import type { Machine } from '../test/labs/support/machine.ts';
 import type { Switch } from '../test/labs/support/switch.ts';
 import { memoryMb, put } from './contestant.ts';
 import { type FlowShape, flowFile, SHAPES } from './flow-files.ts';
-import { sending } from './measure.ts';
+import { pinging, sending } from './measure.ts';
 
 export interface Contestant {
   readonly machine: Machine;
@@ -49,25 +49,6 @@ const timed = async (machine: Machine, command: string): Promise<number> => {
   return Number(out.match(/took (\d+)/)?.[1]) / 1e9;
 };
 
-/** Runs `inner` while a ping passes through the established flow: its longest round trip and its losses. */
-const pinging = async (
-  { machine }: Contestant,
-  inner: () => Promise<void>,
-): Promise<readonly [longestMs: number, lost: number]> => {
-  const ping = machine.start('ip netns exec h1 ping -n -D -i 0.005 10.0.0.2');
-  await sleep(200);
-  await inner();
-  await sleep(100);
-  await machine.sh(
-    'for p in $(ip netns pids h1); do case "$(cat /proc/$p/comm)" in ping) kill -INT $p;; esac; done',
-  );
-  await ping.ended;
-  const times = [...ping.output().matchAll(/time=([\d.]+) ms/g)].map((match) => Number(match[1]));
-  const [, sent = '0', received = '0'] =
-    ping.output().match(/(\d+) packets transmitted, (\d+) received/) ?? [];
-  return [Math.max(...times), Math.max(0, Number(sent) - Number(received) - 1)];
-};
-
 const loading = (
   shape: FlowShape,
   version: string,
@@ -82,7 +63,7 @@ const loading = (
     let seconds = 0;
     let deleting = 0;
     const cpu = await one.vswitch.cpuMs();
-    const [longest, lost] = await pinging(one, async () => {
+    const [longest, lost] = await pinging(one.machine, async () => {
       seconds = await timed(
         one.machine,
         `ovs-ofctl -O ${version} ${options} add-flows br0 /run/${shape.name}.flows`,
@@ -90,7 +71,7 @@ const loading = (
     });
     const cpuMs = (await one.vswitch.cpuMs()) - cpu;
     const after = await memoryMb(one.machine, one.vswitch, 'VmRSS');
-    const [longestDeleting] = await pinging(one, async () => {
+    const [longestDeleting] = await pinging(one.machine, async () => {
       deleting = await timed(one.machine, `ovs-ofctl -O ${version} del-flows br0 'cookie=0/0'`);
     });
     return [
@@ -119,7 +100,7 @@ const changing = (shape: FlowShape, flows: number): Measurement => ({
     await machine.sh(`ovs-ofctl add-flows br0 /run/${shape.name}.flows`, { timeoutMs: 120_000 });
     const seconds = new Map<string, number>();
     const measured = async (label: string, command: string): Promise<Figure[]> => {
-      const [longest] = await pinging(one, async () => {
+      const [longest] = await pinging(one.machine, async () => {
         seconds.set(label, await timed(machine, command));
       });
       return [
@@ -183,7 +164,7 @@ const settingUp = (
     await machine.sh('ovs-ofctl add-flows br0 /run/rules', { timeoutMs: 120_000 });
     const cpu = await vswitch.cpuMs();
     let result = { delivered: 0, seconds: 1 };
-    const [longest] = await pinging(one, async () => {
+    const [longest] = await pinging(one.machine, async () => {
       result = await sendConnections(machine, count, perSecond);
     });
     const cpuMs = (await vswitch.cpuMs()) - cpu;
@@ -227,7 +208,7 @@ const revalidating = (flows: number): Measurement => ({
     const megaflows = (await machine.sh('ovs-appctl dpctl/dump-flows | wc -l')).trim();
     // Twenty changes of the flow that the ping takes, each clocked when ovs-ofctl is back.
     const delays: number[] = [];
-    const [longest] = await pinging(one, async () => {
+    const [longest] = await pinging(one.machine, async () => {
       for (let i = 0; i < 20; i++) {
         const action = i % 2 === 0 ? 'drop' : 'output:2';
         await machine.sh(

@@ -11,6 +11,7 @@ import {
   flood,
   floodPing,
   offloadsOff,
+  pinging,
   received,
   roundTrips,
   sending,
@@ -124,6 +125,20 @@ const plain = async (one: Joined): Promise<void> => {
   await offloadsOff(one.machine);
   await useRules(one, [NORMAL]);
   await warm(one.machine);
+};
+
+/** New flows that come at once, as fast as they can be sent. */
+const BURST = 100_000;
+
+/** What a ping that has its flow for long notices of a burst of new ones, and how much memory that takes. */
+const burst = async ({ machine, vswitch }: Joined): Promise<readonly number[]> => {
+  if (vswitch === undefined) return [];
+  const before = await memoryMb(machine, vswitch, 'VmRSS');
+  const load = { flows: 0, count: BURST, source: freshSource() };
+  const [longestMs, lost] = await pinging(machine, async () => {
+    await machine.sh(sending(load));
+  });
+  return [longestMs, lost, Math.max(0, (await memoryMb(machine, vswitch, 'VmRSS')) - before)];
 };
 
 /** New flows of the row about memory: how many, and how fast. */
@@ -244,6 +259,20 @@ export const ROWS: readonly PeerRow[] = [
     },
     run: (one, seconds) =>
       cpuPerFrame(one, seconds, { flows: 0, perSecond: 20_000, source: freshSource() }),
+  },
+  {
+    name: 'burst',
+    figures: [
+      less('longest ping while 100,000 new flows arrive at once', 'ms'),
+      less('pings lost meanwhile', ''),
+      less('memory more after them', 'MB'),
+    ],
+    for: SWITCHES,
+    prepare: async (one) => {
+      await plain(one);
+      await useRules(one, PER_CONNECTION);
+    },
+    run: burst,
   },
   {
     name: 'memory',
