@@ -55,6 +55,13 @@ interface Result {
   readonly cpuPercent: number[];
 }
 
+/** What the outcome is called, in bench/results and above its table, and what its reader must know. */
+export interface Report {
+  readonly name: string;
+  readonly title: string;
+  readonly notes: readonly string[];
+}
+
 export class Contest<C extends Contestant> {
   private readonly contestants: readonly C[];
   private readonly options: Options;
@@ -68,9 +75,16 @@ export class Contest<C extends Contestant> {
     this.options = options;
   }
 
-  /** Measures the rows that the options ask for. */
-  async measure(): Promise<void> {
-    for (const row of this.rows) if (this.options.rows.includes(row.name)) await this.take(row);
+  /** Measures the rows that the options ask for, keeps each one (if the options say so), and prints the table. */
+  async run(report: Report): Promise<void> {
+    const about = await this.about();
+    for (const row of this.rows) {
+      if (!this.options.rows.includes(row.name)) continue;
+      await this.take(row);
+      // After each: a run that is cut short has not been for nothing.
+      if (this.options.save) this.keep(report, about);
+    }
+    console.log(`\n\n${this.text(report, about)}`);
   }
 
   private async take(row: Row<C>): Promise<void> {
@@ -107,26 +121,30 @@ export class Contest<C extends Contestant> {
     this.results.push(...results);
   }
 
-  /** Prints the table and, if the options say so, keeps it. `notes`: what a reader must know. */
-  async report(name: string, title: string, notes: readonly string[]): Promise<void> {
-    const { runs, seconds, pin, save } = this.options;
+  private async about(): Promise<string> {
+    const { runs, seconds, pin } = this.options;
     const ovs = await this.contestants[0]?.machine.run('ovs-vswitchd --version');
-    const about = [
+    return [
       `medians of ${runs}, ${seconds} s each, in turn`,
       ovs?.stdout.split('\n')[0] ?? '',
       `Linux ${release()}, ${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown'}`,
       `Node ${process.versions.node}`,
       ...(pin === '' ? [] : [`daemons pinned to ${pin}`]),
-    ];
-    const text = () => `${this.table()}\n\n${notes.join(' ')} ${about.join('; ')}.\n`;
-    console.log(`\n\n${text()}`);
-    if (!save) return;
+    ].join('; ');
+  }
+
+  private text({ notes }: Report, about: string): string {
+    return `${this.table()}\n\n${notes.join(' ')} ${about}.\n`;
+  }
+
+  private keep(report: Report, about: string): void {
+    const { name, title } = report;
     mkdirSync(inRepository('bench/results'), { recursive: true });
     const file = (ending: string) => inRepository(`bench/results/${name}.${ending}`);
-    this.results.push(...this.kept(file('json')));
-    const picture = chart(title, about.join('; '), this.panels());
-    writeFileSync(file('svg'), picture);
-    writeFileSync(file('md'), `# ${title}\n\n${text()}\n![The same as bars](${name}.svg)\n`);
+    this.results = [...this.results, ...this.kept(file('json'))];
+    writeFileSync(file('svg'), chart(title, about, this.panels()));
+    const table = `${this.text(report, about)}\n![The same as bars](${name}.svg)\n`;
+    writeFileSync(file('md'), `# ${title}\n\n${table}`);
     const json = { date: new Date().toISOString(), about, results: this.results };
     writeFileSync(file('json'), `${JSON.stringify(json, null, 1)}\n`);
   }

@@ -48,8 +48,8 @@ export const flood = async (
   seconds: number,
   load: Partial<Load> = {},
 ): Promise<number> => {
-  const sender = machine.start(sending({ ...load, seconds: seconds + 1.5 }));
-  await machine.sh('sleep 0.6');
+  const sender = machine.start(sending({ ...load, seconds: seconds + 0.9 }));
+  await machine.sh('sleep 0.5');
   // Counter and clock are read side by side in one shell: starting processes takes time under load.
   const rate = await machine.sh(
     `ip netns exec h2 sh -c 'read a < ${RECEIVED}; s=$(date +%s%N); sleep ${seconds}; read b < ${RECEIVED}; e=$(date +%s%N); echo $(((b - a) * 1000000 / (e - s)))'`,

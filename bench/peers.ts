@@ -31,13 +31,16 @@ try {
   for (const peer of PEERS)
     if (options.only.includes(peer.name)) ready.push(await boot(peer, options.pin));
   const contest = new Contest(ready, ROWS, options);
-  await contest.measure();
-  await contest.report('peers', 'ts-vswitch and its peers', [
-    'In brackets: processor time of the daemon while its row ran, of one core.',
-    'Frame sizes with their checksum; the sender sends as fast as it can and shares two processors with the switch.',
-    'ts-vswitch raises its own priority (niceness -10 and -5), as the start script of Open vSwitch would do for it; here that has 0.',
-    'Flow set-up: each frame is a connection of its own, rules read both ports, NORMAL forwards.',
-  ]);
+  await contest.run({
+    name: 'peers',
+    title: 'ts-vswitch and its peers',
+    notes: [
+      'In brackets: processor time of the daemon while its row ran, of one core.',
+      'Frame sizes with their checksum; the sender sends as fast as it can and shares two processors with the switch.',
+      'ts-vswitch raises its own priority (niceness -10 and -5), as the start script of Open vSwitch would do for it; here that has 0.',
+      'Flow set-up: each frame is a connection of its own, rules read both ports, NORMAL forwards.',
+    ],
+  });
 } finally {
   await shutdown();
 }

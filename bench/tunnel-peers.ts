@@ -185,11 +185,14 @@ try {
     if (options.only.includes(peer.name)) pairs.push(await Pair.boot(peer, options.pin));
   const entrants = pairs.map((pair) => pair.entrant());
   const contest = new Contest(entrants, ROWS, options);
-  await contest.measure();
-  await contest.report('tunnel-peers', 'Tunnels of ts-vswitch and its peers', [
-    "TCP with the hosts' default offloads, but for Open vSwitch, which passes none with them: its hosts have theirs off.",
-    'In brackets: processor time of both daemons, of one core.',
-  ]);
+  await contest.run({
+    name: 'tunnel-peers',
+    title: 'Tunnels of ts-vswitch and its peers',
+    notes: [
+      "TCP with the hosts' default offloads, but for Open vSwitch, which passes none with them: its hosts have theirs off.",
+      'In brackets: processor time of both daemons, of one core.',
+    ],
+  });
 } finally {
   await shutdown();
 }

@@ -35,6 +35,8 @@ export class FlowCache {
   private masksMade = 0;
   private lastMask: UkeyMask | null = null;
   private readonly effects = new SharedEffects();
+  /** Of the match that is being put. */
+  private readonly values = new Uint32Array(DP_WORDS);
   /** Slots given back, last in first out; below `nextId` all others are in use. */
   private readonly freeIds: number[] = [];
   private nextId = 0;
@@ -140,8 +142,7 @@ export class FlowCache {
 
   private put(ukey: Ukey, put: PutFlow = this.putFlow): void {
     const { words, masks } = ukey.mask;
-    // The datapath may keep it.
-    const values = new Uint32Array(words.length);
+    const { values } = this;
     this.keys.pick(ukey.key, words, values);
     for (let i = 0; i < words.length; i++) values[i] &= masks[i];
     put(ukey.id, { words, values, masks }, ukey.program);
