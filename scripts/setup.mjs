@@ -55,13 +55,13 @@ export const hasProgram = (name) =>
 
 /** Programs that the switch needs at run time, and the Debian packages that bring them. */
 export const RUN_PACKAGES = {
-  'ovs-vsctl': 'openvswitch-common',
   ip: 'iproute2',
 };
 
-/** Programs that the tests, the demo and the benchmarks need besides. */
+/** Programs that the tests, the demo and the benchmarks need besides: Open vSwitch's among them, to compare with. */
 export const TEST_PACKAGES = {
   ...RUN_PACKAGES,
+  'ovs-vsctl': 'openvswitch-common',
   'ovsdb-tool': 'openvswitch-common',
   'ovsdb-server': 'openvswitch-switch',
   'ovs-vswitchd': 'openvswitch-switch',

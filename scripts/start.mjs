@@ -1,7 +1,7 @@
 /**
  * `npm start`: the switch in the foreground, on a machine that may have nothing but Node.
  *
- * Installs what is missing and runs the daemon, which serves the database itself unless an ovsdb-server answers in Open
+ * Installs what is missing (nothing of Open vSwitch) and runs the daemon, which serves the database itself unless an ovsdb-server answers in Open
  * vSwitch's own place; ends it, by process id, on Ctrl-C.
  */
 import { spawn, spawnSync } from 'node:child_process';
@@ -63,24 +63,29 @@ const answers = async (child, ...probe) => {
   return false;
 };
 
+const versionOfSwitch = [process.execPath, join(root, 'bin/ts-appctl'), '--timeout=5', 'version'];
+
 const refuseSecondSwitch = () => {
-  if (!succeeds('ovs-appctl', '-t', 'ovs-vswitchd', 'version')) return;
-  giveUp(`a switch runs already on ${runDir} (${outputOf('ovs-appctl', '-t', 'ovs-vswitchd', 'version')}).
-  If it is Debian's Open vSwitch:   systemctl stop openvswitch-switch   (or: ovs-appctl exit)
+  if (!succeeds(...versionOfSwitch)) return;
+  giveUp(`a switch runs already on ${runDir} (${outputOf(...versionOfSwitch)}).
+  If it is Debian's Open vSwitch:   systemctl stop openvswitch-switch   (or: bin/ts-appctl exit)
   To keep it and run this one beside it, choose other places:
     export OVS_RUNDIR=/tmp/ts-vswitch OVS_DBDIR=/tmp/ts-vswitch OVS_LOGDIR=/tmp/ts-vswitch; npm start`);
 };
 
 const printHelp = () => {
   const prefix = process.env.OVS_RUNDIR === undefined ? '' : `OVS_RUNDIR=${runDir} `;
+  const tools = join(root, 'bin/');
   console.log(`
 The switch runs. Its sockets are in ${runDir}:
-  db.sock                     the database that ovs-vsctl writes
-  ovs-vswitchd.*.ctl          what ovs-appctl talks to
+  db.sock                     the database that ts-vsctl and ovs-vsctl write
+  ovs-vswitchd.*.ctl          what ts-appctl and ovs-appctl talk to
 Its log is ${join(logDir, 'ovs-vswitchd.log')}. In another terminal, as root, try:
-  ${prefix}ovs-vsctl add-br br0
-  ${prefix}ovs-vsctl show
-  ${prefix}ovs-appctl fdb/show br0
+  ${prefix}${tools}ts-vsctl add-br br0
+  ${prefix}${tools}ts-vsctl show
+  ${prefix}${tools}ts-appctl fdb/show br0
+  ${prefix}${tools}ts-ofctl dump-flows br0
+Where Open vSwitch's own tools are installed, ovs-vsctl and the others do the same.
 Ctrl-C ends the switch.
 `);
 };
@@ -90,8 +95,8 @@ if (process.getuid() !== 0)
 ensureNodePackages();
 ensureDebianPackages(RUN_PACKAGES);
 for (const folder of [runDir, dbDir, logDir]) mkdirSync(folder, { recursive: true });
-refuseSecondSwitch();
 build();
+refuseSecondSwitch();
 
 let ending = false;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
@@ -109,7 +114,7 @@ const daemon = start(process.execPath, [
   '-vconsole:warn',
   '-vsyslog:off',
 ]);
-if (await answers(daemon, 'ovs-appctl', '-t', 'ovs-vswitchd', 'version')) printHelp();
+if (await answers(daemon, ...versionOfSwitch)) printHelp();
 else if (!ending) say('the daemon does not answer yet; what it says stands above');
 const status = await daemon.ended;
 if (!ending) {
