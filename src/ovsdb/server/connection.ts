@@ -66,7 +66,12 @@ export class Connection {
     this.closed = options.closed;
     this.limits = options.limits ?? DEFAULT_LIMITS;
     this.stream = new JsonStream(this.limits.request);
-    this.session = new Session(options.server, (message) => this.send(message));
+    this.session = new Session(
+      options.server,
+      (message) => this.send(message),
+      // What the session is about to say goes out first.
+      () => queueMicrotask(() => this.close()),
+    );
     this.activityMs = this.clock.now();
     this.socket.on('data', (chunk: Buffer) => this.received(chunk));
     this.socket.on('drain', () => this.socket.resume());

@@ -56,7 +56,7 @@ const MIN_COMPACT_BYTES = 10 << 20;
 const MAX_GROWTH = 4;
 
 export class DatabaseFile implements Journal {
-  readonly db: Database;
+  private content: Database;
   private readonly path: string;
   private readonly clock: Clock;
   private readonly log: Logger;
@@ -109,7 +109,7 @@ export class DatabaseFile implements Journal {
       apply(txn);
     }
     const newer = this.upgraded(found, options);
-    this.db = newer ?? found;
+    this.content = newer ?? found;
     this.fd = openSync(path, constants.O_RDWR | constants.O_APPEND);
     if (problem !== null) {
       log.warn(`${path}: ${problem}`);
@@ -138,6 +138,20 @@ export class DatabaseFile implements Journal {
       if (!(failure instanceof OvsdbFailure)) throw failure;
       log.warn(`${path}: stays at schema ${version}: ${failure.message}`);
       return null;
+    }
+  }
+
+  get db(): Database {
+    return this.content;
+  }
+
+  replace(db: Database): void {
+    try {
+      this.write(db, 'converted while in use');
+      this.content = db;
+    } catch (error) {
+      if (!(error instanceof DatabaseFileError)) throw error;
+      throw new OvsdbFailure('I/O error', error.message);
     }
   }
 
@@ -172,9 +186,12 @@ export class DatabaseFile implements Journal {
 
   /** Writes the present content as one record into a new file that takes the place of the old. Throws DatabaseFileError. */
   compact(): void {
-    const comment = 'compacted while in use';
-    const record = transactionRecord(snapshotOf(this.db), comment, this.clock.wall());
-    const parts = [recordBytes(schemaJson(this.db.schema))];
+    this.write(this.db, 'compacted while in use');
+  }
+
+  private write(db: Database, comment: string): void {
+    const record = transactionRecord(snapshotOf(db), comment, this.clock.wall());
+    const parts = [recordBytes(schemaJson(db.schema))];
     if (record !== null) parts.push(recordBytes(record));
     try {
       replaceFile(this.path, parts);
@@ -183,7 +200,7 @@ export class DatabaseFile implements Journal {
       this.fd = fd;
     } catch (error) {
       if (!isSystemError(error)) throw error;
-      throw new DatabaseFileError(`${this.path}: cannot compact: ${error.message}`);
+      throw new DatabaseFileError(`${this.path}: cannot write it anew: ${error.message}`);
     }
     this.bytes = parts.reduce((sum, { length }) => sum + length, 0);
     this.snapshotBytes = this.bytes;

@@ -7,6 +7,7 @@
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { Json, JsonObject } from '../json-stream.ts';
 import { apply, changesOf, prepare } from './commit.ts';
+import { convert } from './convert.ts';
 import { Database, type RowChange } from './database.ts';
 import { type DatabaseSchema, readSchema, schemaJson } from './database-schema.ts';
 import { single } from './datum.ts';
@@ -20,17 +21,22 @@ import { type Assignment, Transaction } from './transaction.ts';
 export interface Journal {
   /** Throws OvsdbFailure where it cannot. */
   record(changes: readonly RowChange[], comment: string | null, durable: boolean): void;
+  /** Writes another database in the place of all that was recorded. Throws OvsdbFailure where it cannot. */
+  replace(db: Database): void;
 }
 
 /** Hears of commits, after they are in force. */
 export interface CommitListener {
   committed(hosted: HostedDatabase, changes: readonly RowChange[]): void;
+  /** The database has another schema: what was known of its tables holds no longer. */
+  converted(hosted: HostedDatabase): void;
 }
 
+/** A conversion puts another database and history into it. */
 export interface HostedDatabase {
-  readonly db: Database;
+  db: Database;
   readonly journal: Journal | null;
-  readonly history: History;
+  history: History;
 }
 
 /** A request in execution. */
@@ -39,6 +45,8 @@ export interface TransactRequest {
   readonly operations: readonly Json[];
   readonly holdsLock: (name: string) => boolean;
   readonly done: (results: Json[]) => void;
+  /** It was given up before it was done. */
+  readonly canceled: () => void;
 }
 
 interface Waiting {
@@ -101,6 +109,24 @@ export class DatabaseServer {
     this.retry();
   }
 
+  /**
+   * Gives a database another schema (ovsdb-server(7), "Schema Conversion"); what waits for it is canceled. Throws OvsdbFailure, and
+   * then nothing has changed.
+   */
+  convert(hosted: HostedDatabase, schema: DatabaseSchema): void {
+    const db = convert(hosted.db, schema, this.newUuid);
+    hosted.journal?.replace(db);
+    for (const waiting of [...this.waiting]) {
+      if (waiting.request.hosted !== hosted) continue;
+      this.forget(waiting);
+      waiting.request.canceled();
+    }
+    hosted.db = db;
+    hosted.history = new History(this.newUuid);
+    for (const listener of [...this.listeners]) listener.converted(hosted);
+    this.describe(schema);
+  }
+
   private host(db: Database, journal: Journal | null): HostedDatabase {
     const hosted = { db, journal, history: new History(this.newUuid) };
     this.databases.set(db.schema.name, hosted);
@@ -124,7 +150,15 @@ export class DatabaseServer {
           ? [[column, single(values[column.name] as string | boolean)] as const]
           : [],
       );
-      txn.insert(table, this.newUuid(), row);
+      const name = table.schema.byName.get('name');
+      const former = [...table.rows].find(
+        ([, { fields }]) => name !== undefined && fields[name.index].keys[0] === schema.name,
+      );
+      if (former === undefined) txn.insert(table, this.newUuid(), row);
+      else {
+        const fields = txn.modify(table, former[0]);
+        for (const [{ index }, datum] of row) fields[index] = datum;
+      }
     });
   }
 

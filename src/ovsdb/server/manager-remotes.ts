@@ -46,6 +46,9 @@ export class ManagerRemotes {
         // After the reply: whoever takes its own listener away still hears that it was done.
         if (of === hosted && changes.some(isOurs)) queueMicrotask(() => this.reconcile());
       },
+      converted: (of) => {
+        if (of === hosted) queueMicrotask(() => this.reconcile());
+      },
     });
     this.reconcile();
     this.timer = clock.every(STATUS_PERIOD_MS, () => this.report());

@@ -4,7 +4,7 @@
  */
 import type { Json, JsonObject } from '../json-stream.ts';
 import type { RowChange } from './database.ts';
-import { schemaJson } from './database-schema.ts';
+import { readSchema, schemaJson } from './database-schema.ts';
 import type { Cancel, DatabaseServer, HostedDatabase } from './database-server.ts';
 import { isUuid, ZERO_UUID } from './datum.ts';
 import { canonicalText, OvsdbFailure, syntaxError } from './failure.ts';
@@ -47,15 +47,32 @@ export class Session {
   /** By the text of the request's id. */
   private readonly waiting = new Map<string, Cancel>();
   private readonly stopListening: () => void;
+  private readonly disconnect: () => void;
+  /** The client understands changes of databases (set_db_change_aware); others are sent away to look anew. */
+  private isAware = false;
   private readonly handlers: Readonly<Record<string, Handler>> = {
     echo: ({ params }) => params,
     list_dbs: () => [...this.server.databases.keys()],
     get_schema: (request) => schemaJson(this.databaseOf(request).db.schema),
     get_server_id: () => this.server.serverId,
     set_db_change_aware: (request) => {
-      // No database is ever taken away, so there is nothing to be aware of.
-      if (request.params.length !== 1 || typeof request.params[0] !== 'boolean')
+      const [isAware] = request.params;
+      if (request.params.length !== 1 || typeof isAware !== 'boolean')
         throw badParams(request, 'true or false parameter expected');
+      this.isAware = isAware;
+      return {};
+    },
+    convert: (request) => {
+      const hosted = this.databaseOf(request);
+      const { name } = hosted.db.schema;
+      if (request.params.length !== 2) throw syntaxError(request.params, 'array expected');
+      const schema = readSchema(request.params[1]);
+      if (schema.name !== name)
+        throw new OvsdbFailure(
+          'invalid parameters',
+          `new schema name (${schema.name}) does not match database name (${name})`,
+        );
+      this.server.convert(hosted, schema);
       return {};
     },
     transact: (request) => this.transact(request),
@@ -89,13 +106,16 @@ export class Session {
   constructor(
     server: DatabaseServer,
     transmit: (message: JsonObject) => void,
+    disconnect: () => void,
     limits: SessionLimits = DEFAULT_SESSION_LIMITS,
   ) {
     this.server = server;
+    this.disconnect = disconnect;
     this.transmit = transmit;
     this.limits = limits;
     this.stopListening = server.listen({
       committed: (hosted, changes) => this.tellCommit(hosted, changes),
+      converted: (hosted) => this.tellConversion(hosted),
     });
   }
 
@@ -177,6 +197,10 @@ export class Session {
         this.waiting.delete(key);
         this.reply(request.id, results, null);
       },
+      canceled: () => {
+        this.waiting.delete(key);
+        this.reply(request.id, null, 'canceled');
+      },
     });
     if (!isDone) this.waiting.set(key, cancel);
     return undefined;
@@ -238,6 +262,18 @@ export class Session {
       if (of !== hosted) continue;
       const updates = monitor.update(changes);
       if (updates !== null) this.tellUpdates(monitor, hosted, updates);
+    }
+  }
+
+  private tellConversion(hosted: HostedDatabase): void {
+    if (!this.isAware) {
+      this.disconnect();
+      return;
+    }
+    for (const [key, { monitor, hosted: of }] of this.monitors) {
+      if (of !== hosted) continue;
+      this.monitors.delete(key);
+      this.notify('monitor_canceled', [monitor.id]);
     }
   }
 

@@ -1,6 +1,7 @@
 /** What sessions ask for beside transactions: monitors, locks, and what is refused. */
 import { describe, expect, it } from 'vitest';
 import type { Json, JsonObject } from '../../../src/ovsdb/json-stream.ts';
+import { VSWITCH_SCHEMA } from '../../../src/ovsdb/server/vswitch-schema.ts';
 import { Client, serve } from './support/served.ts';
 import { insert, named, SMALL_SCHEMA, select } from './support/small-schema.ts';
 
@@ -305,5 +306,79 @@ describe('limits of a session', () => {
     client.session.close();
     expect(new Client(server).transact(insert('Root', { name: 'a' }))).toHaveLength(1);
     expect(client.received.filter(({ method }) => method === 'update')).toEqual([]);
+  });
+});
+
+describe('convert', () => {
+  const wider = (change: (schema: JsonObject) => void): JsonObject => {
+    const schema = structuredClone(VSWITCH_SCHEMA);
+    change(schema);
+    return schema;
+  };
+  const columnsOf = (schema: JsonObject, table: string): JsonObject =>
+    ((schema.tables as JsonObject)[table] as JsonObject).columns as JsonObject;
+
+  it('carries the rows over, tells clients that are aware, and sends the others away', () => {
+    const { server, client } = serve();
+    const other = new Client(server);
+    client.call('set_db_change_aware', true);
+    const monitor = ['Open_vSwitch', 'm', { Open_vSwitch: { columns: ['next_cfg'] } }] as Json[];
+    client.call('monitor', ...monitor);
+    client.transact({ op: 'insert', table: 'Open_vSwitch', row: { next_cfg: 5 } });
+    client.notifications();
+    const wait = client.send('transact', 'Open_vSwitch', {
+      op: 'wait',
+      table: 'Open_vSwitch',
+      where: [],
+      columns: ['next_cfg'],
+      until: '==',
+      rows: [],
+    });
+    const schema = wider((it) => {
+      columnsOf(it, 'Open_vSwitch').extra = { type: 'integer' };
+      it.version = '9.0.0';
+    });
+    expect(client.call('convert', 'Open_vSwitch', schema)).toEqual({});
+    expect(client.notifications()).toEqual([{ method: 'monitor_canceled', params: ['m'] }]);
+    expect(client.replyTo(wait)).toMatchObject({ result: null, error: 'canceled' });
+    expect([client.isSentAway, other.isSentAway]).toEqual([false, true]);
+    const columns = ['next_cfg', 'extra'];
+    expect(client.transact({ op: 'select', table: 'Open_vSwitch', where: [], columns })).toEqual([
+      { rows: [{ next_cfg: 5, extra: 0 }] },
+    ]);
+    const [{ rows }] = client.call('transact', '_Server', {
+      op: 'select',
+      table: 'Database',
+      where: [['name', '==', 'Open_vSwitch']],
+      columns: ['schema'],
+    }) as unknown as [{ rows: JsonObject[] }];
+    expect(rows).toHaveLength(1);
+    expect(rows[0].schema).toContain('"9.0.0"');
+    expect(client.call('monitor', ...monitor)).toBeDefined();
+  });
+
+  it('changes nothing where the rows do not fit, or the schema is none', () => {
+    const { client } = serve();
+    client.transact({ op: 'insert', table: 'Open_vSwitch', row: { next_cfg: 5 } });
+    const tight = wider((it) => {
+      columnsOf(it, 'Open_vSwitch').next_cfg = {
+        type: { key: { type: 'integer', maxInteger: 3 } },
+      };
+    });
+    expect(() => client.call('convert', 'Open_vSwitch', tight)).toThrow(
+      '5 is greater than maximum allowed value 3',
+    );
+    expect(() => client.call('convert', 'Open_vSwitch', {})).toThrow(
+      "Parsing database schema failed: Required 'name' member is missing.",
+    );
+    const foreign = wider((it) => {
+      it.name = 'Foo';
+    });
+    expect(() => client.call('convert', 'Open_vSwitch', foreign)).toThrow(
+      'new schema name (Foo) does not match database name (Open_vSwitch)',
+    );
+    expect(
+      client.transact({ op: 'select', table: 'Open_vSwitch', where: [], columns: ['next_cfg'] }),
+    ).toEqual([{ rows: [{ next_cfg: 5 }] }]);
   });
 });

@@ -16,10 +16,18 @@ export function countingUuids(): () => string {
 export class Client {
   readonly received: JsonObject[] = [];
   readonly session: Session;
+  isSentAway = false;
   private nextId = 1;
 
   constructor(server: DatabaseServer, limits?: SessionLimits) {
-    this.session = new Session(server, (message) => this.received.push(message), limits);
+    this.session = new Session(
+      server,
+      (message) => this.received.push(message),
+      () => {
+        this.isSentAway = true;
+      },
+      limits,
+    );
   }
 
   /** Sends a request and returns its id. */
