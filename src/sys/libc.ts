@@ -67,6 +67,8 @@ export const dup2 = libc.func('int dup2(int, int)');
 export const socketpair = libc.func('int socketpair(int, int, int, uintptr_t)');
 /** int setns(int fd, int nstype) — setns(2) */
 export const setns = libc.func('int setns(int, int)');
+/** int sched_yield(void) — sched_yield(2) */
+export const schedYield = libc.func('int sched_yield()');
 /** int setpriority(int which, id_t who, int prio); Linux: of one thread — getpriority(2) */
 export const setpriority = libc.func('int setpriority(int, uint32_t, int)');
 /** int sched_setaffinity(pid_t pid, size_t cpusetsize, const cpu_set_t *mask); 0: the calling thread — sched_setaffinity(2) */
