@@ -119,7 +119,7 @@ export class Executor {
   /** Runs a whole program. `depth` counts recirculations so far. */
   run(batch: Batch, p: number, program: Int32Array, depth: number): void {
     if (program.length === 0) this.shared.counters[PIPELINE_DROP]++;
-    else this.steps(batch, p, program, 0, program.length, depth, 0);
+    else this.steps(batch, p, program, 0, program.length, depth, 0, NO_LIMIT);
   }
 
   /** Hands frame p up; counts it when that fails. */
@@ -147,8 +147,9 @@ export class Executor {
     end: number,
     depth: number,
     clones: number,
+    firstLimit: number,
   ): void {
-    let limit = NO_LIMIT;
+    let limit = firstLimit;
     let at = from;
     while (at < end) {
       const head = program[at];
@@ -201,7 +202,8 @@ export class Executor {
           break;
         case Op.CLONE:
           if (clones === MAX_CLONE_DEPTH) this.shared.counters[TOO_DEEP]++;
-          else this.clone(batch, p, program, at + 1, at + words, depth, clones);
+          else this.clone(batch, p, program, at + 1, at + words, depth, clones, limit);
+          limit = NO_LIMIT;
           break;
         case Op.PUSH_MPLS:
         case Op.POP_MPLS:
@@ -218,7 +220,8 @@ export class Executor {
           setTunnel(batch, p, program, at + 1, at + words);
           break;
         case Op.TNL_PUSH:
-          if (!this.pushTunnel(batch, p, program, at)) return;
+          if (!this.pushTunnel(batch, p, program, at, limit)) return;
+          limit = NO_LIMIT;
           break;
         case Op.TNL_POP:
           this.popTunnel(batch, p, program, at, depth, clones > 0 || at + words < end);
@@ -237,15 +240,15 @@ export class Executor {
         case Op.SAMPLE:
           if (clones === MAX_CLONE_DEPTH) this.shared.counters[TOO_DEEP]++;
           else if (this.draws(program[at + 1])) {
-            this.clone(batch, p, program, at + 2, at + words, depth, clones);
+            this.clone(batch, p, program, at + 2, at + words, depth, clones, NO_LIMIT);
           }
           break;
         case Op.CHECK_PKT_LEN: {
           const middle = at + 3 + program[at + 2];
           if (clones === MAX_CLONE_DEPTH) this.shared.counters[TOO_DEEP]++;
           else if (this.longestPacket(batch, p) > program[at + 1]) {
-            this.clone(batch, p, program, at + 3, middle, depth, clones);
-          } else this.clone(batch, p, program, middle, at + words, depth, clones);
+            this.clone(batch, p, program, at + 3, middle, depth, clones, NO_LIMIT);
+          } else this.clone(batch, p, program, middle, at + words, depth, clones, NO_LIMIT);
           break;
         }
       }
@@ -300,12 +303,19 @@ export class Executor {
     return true;
   }
 
-  /** False when frame p cannot be sent as a packet of the tunnel. */
-  private pushTunnel(batch: Batch, p: number, program: Int32Array, at: number): boolean {
+  /** False when frame p, at most `limit` bytes of it, cannot be sent as a packet of the tunnel. */
+  private pushTunnel(
+    batch: Batch,
+    p: number,
+    program: Int32Array,
+    at: number,
+    limit: number,
+  ): boolean {
     if (!this.egress.own(batch, p, program[at + 5]) || !completeChecksum(this.region, batch, p)) {
       this.shared.counters[NO_MEMORY]++;
       return false;
     }
+    if (limit < batch.length[p]) batch.length[p] = limit;
     if (!this.tunnels.push(batch, p, program, at)) return false;
     clearTunnel(batch.keys, p * DP_WORDS);
     this.readAgain(batch, p);
@@ -411,6 +421,7 @@ export class Executor {
     end: number,
     depth: number,
     clones: number,
+    limit: number,
   ): void {
     const saved = this.savedColumns;
     const at = clones * SAVED_COLUMNS;
@@ -432,7 +443,7 @@ export class Executor {
     for (let i = 0; i < DP_WORDS; i++) this.savedKeys[key + i] = batch.keys[base + i];
     const recirculated = this.recirculated;
     batch.shared[p] |= SHARED_ALIAS;
-    this.steps(batch, p, program, from, end, depth, clones + 1);
+    this.steps(batch, p, program, from, end, depth, clones + 1, limit);
     batch.start[p] = saved[at];
     batch.length[p] = saved[at + 1];
     batch.room[p] = saved[at + 2];

@@ -22,7 +22,7 @@ export const Op = {
   SET: 4,
   /** [CookieKind, ...words of the cookie]: hand the frame, as it is by now, to the main thread */
   USERSPACE: 5,
-  /** [bytes]: limits the next OUTPUT or USERSPACE only (OFPAT output(max_len), mirrors' snaplen) */
+  /** [bytes]: limits the next OUTPUT, USERSPACE or TNL_PUSH only, which may be the first in a CLONE (OFPAT output(max_len), mirrors' snaplen) */
   TRUNC: 6,
   /** [recirc id]: look the frame up again; last action of its program */
   RECIRC: 7,

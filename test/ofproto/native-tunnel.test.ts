@@ -2,7 +2,12 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { PortNo } from '../../src/datapath/datapath.ts';
 import { formatProgram } from '../../src/datapath/program-text.ts';
+import { matchOf } from '../../src/flowtable/match.ts';
+import { OFPP_CONTROLLER, OFPP_NONE } from '../../src/flowtable/of-port.ts';
+import { NO_BUFFER } from '../../src/ofproto/model.ts';
+import { packetOut } from '../../src/ofproto/packet-out.ts';
 import type { Underlay } from '../../src/ofproto/underlay.ts';
+import { FLOW_WORDS } from '../../src/packet/key.ts';
 import { NO_ADDRESS } from '../../src/tunnels/router.ts';
 import {
   type Address,
@@ -175,4 +180,35 @@ test('an answer to this host is listened to, one to another is not', async () =>
   expect(one.neighbors.size).toBe(0);
   one.lab.deliver(UPLINK, answer([10, 0, 0, 1]));
   expect(one.neighbors.get('10.0.0.2')).toBe('aa:55:00:00:00:02');
+});
+
+test('output with max_len cuts the frame that is encapsulated, and nothing after it', async () => {
+  const [one, other] = await pair(V4, 'vxlan', {});
+  one.neighbors.set(V4[1], 'aa:55:00:00:00:02');
+  const int = one.lab.switch.bridge('int');
+  if (int === null) throw new Error('no bridge');
+  const [tunnel, host] = ['t', 'host'].map((name) => int.portNamed(name)?.ofPort ?? OFPP_NONE);
+  const data = frame(X, Y, '-', 0x1234, [...new Array(90).keys()]);
+  const failure = packetOut(one.lab.switch, int, {
+    bufferId: NO_BUFFER,
+    inPort: OFPP_CONTROLLER,
+    match: matchOf(new Uint32Array(FLOW_WORDS), new Uint32Array(FLOW_WORDS), FLOW_WORDS),
+    actions: [
+      { kind: 'outputTrunc', port: tunnel, maxBytes: 60 },
+      { kind: 'output', port: host, maxBytes: 0 },
+      { kind: 'output', port: tunnel, maxBytes: 0 },
+    ],
+    data,
+  });
+  expect(failure).toBeNull();
+  const sent = one.lab.sent.splice(0);
+  // Each port sends its own together.
+  expect(sent.map(({ port, frame }) => [port, frame.length])).toEqual([
+    [UPLINK, 50 + 60],
+    [UPLINK, 50 + data.length],
+    [HOST, data.length],
+  ]);
+  other.lab.deliver(UPLINK, sent[0].frame);
+  const [arrived] = other.lab.sent.filter(({ port }) => port === HOST);
+  expect(hex(arrived.frame)).toBe(hex(data.subarray(0, 60)));
 });
