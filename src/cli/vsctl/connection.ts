@@ -5,7 +5,7 @@
  * (src/ovsdb/jsonrpc.ts) keeps itself connected and logs, which a command that runs for a moment has no use for.
  */
 import { connect, createServer, type Socket } from 'node:net';
-import { connect as connectTls, type SecureContextOptions, TLSSocket } from 'node:tls';
+import type { SecureContextOptions } from 'node:tls';
 import { jsonText } from '../../ovsdb/exact-json.ts';
 import {
   DEFAULT_JSON_LIMITS,
@@ -15,7 +15,7 @@ import {
   JsonStream,
 } from '../../ovsdb/json-stream.ts';
 import { systemText } from '../../ovsdb/system-text.ts';
-import { isPassive, parsePassiveTarget, parseTarget } from '../../ovsdb/target.ts';
+import { isPassive, parsePassiveTarget, parseTarget, type Target } from '../../ovsdb/target.ts';
 
 /** Why there is no connection, in the kernel's words. */
 export class ConnectionFailure extends Error {}
@@ -118,21 +118,22 @@ const secured = (credentials: Credentials | null): Credentials => {
   return credentials;
 };
 
-function connected(target: string, credentials: Credentials | null): Promise<Socket> {
+/** A socket on its way to a target. */
+async function begin(target: Target, credentials: Credentials | null): Promise<Socket> {
+  if (target.kind === 'unix') return connect({ path: target.path });
+  const { host, port } = target;
+  if (target.kind === 'tcp') return connect({ host, port, noDelay: true });
+  const secure = secured(credentials);
+  // Not loaded for nothing: it takes as long as a small command.
+  const tls = await import('node:tls');
+  return tls.connect({ host, port, ...secure, checkServerIdentity: () => undefined });
+}
+
+async function connected(target: string, credentials: Credentials | null): Promise<Socket> {
   const parsed = parseTarget(target);
   if (typeof parsed === 'string') throw new ConnectionFailure(NO_SUCH_KIND);
-  return new Promise((resolve, reject) => {
-    const socket =
-      parsed.kind === 'unix'
-        ? connect({ path: parsed.path })
-        : parsed.kind === 'tcp'
-          ? connect({ host: parsed.host, port: parsed.port, noDelay: true })
-          : connectTls({
-              host: parsed.host,
-              port: parsed.port,
-              ...secured(credentials),
-              checkServerIdentity: () => undefined,
-            });
+  const socket = await begin(parsed, credentials);
+  return await new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException): void =>
       reject(new ConnectionFailure(systemText(error)));
     socket.once('error', failed);
@@ -144,17 +145,18 @@ function connected(target: string, credentials: Credentials | null): Promise<Soc
 }
 
 /** The first who calls. */
-function accepted(target: string, credentials: Credentials | null): Promise<Socket> {
+async function accepted(target: string, credentials: Credentials | null): Promise<Socket> {
   const parsed = parsePassiveTarget(target);
   if (parsed === undefined) throw new ConnectionFailure(NO_SUCH_KIND);
   const secure = parsed.kind === 'pssl' ? secured(credentials) : null;
-  return new Promise((resolve, reject) => {
+  const tls = secure === null ? null : await import('node:tls');
+  return await new Promise((resolve, reject) => {
     const server = createServer((socket) => {
       server.close();
       resolve(
-        secure === null
+        tls === null || secure === null
           ? socket
-          : new TLSSocket(socket, { ...secure, isServer: true, requestCert: true }),
+          : new tls.TLSSocket(socket, { ...secure, isServer: true, requestCert: true }),
       );
     });
     server.once('error', (error: NodeJS.ErrnoException) =>

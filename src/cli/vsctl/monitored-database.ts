@@ -66,6 +66,8 @@ export class MonitoredDatabase {
   readonly db: Database;
   readonly connection: Connection;
   private readonly lenientTypes = new Map<Column, DatumType>();
+  /** Fields of a row of which nothing is known. */
+  private readonly initial = new Map<Table, readonly Datum[]>();
   /** Counts states, so that one can wait for another. */
   version = 0;
   private changed: () => void = () => {};
@@ -139,10 +141,9 @@ export class MonitoredDatabase {
     const before = table.rows.get(uuid);
     const told = modify ?? change.initial ?? change.insert;
     if (!isObject(told)) return;
-    const fields =
-      modify !== undefined && before !== undefined
-        ? before.fields.slice()
-        : table.schema.columns.map(({ initial }) => initial);
+    const fields = (
+      modify !== undefined && before !== undefined ? before.fields : this.initialFields(table)
+    ).slice();
     fields[UUID_COLUMN] = single(uuid);
     for (const [name, json] of Object.entries(told)) {
       const column = table.schema.byName.get(name);
@@ -154,7 +155,18 @@ export class MonitoredDatabase {
     table.rows.set(uuid, { fields, references: 0 });
   }
 
+  private initialFields(table: Table): readonly Datum[] {
+    const known = this.initial.get(table);
+    if (known !== undefined) return known;
+    const fields = table.schema.columns.map(({ initial }) => initial);
+    this.initial.set(table, fields);
+    return fields;
+  }
+
   private read(column: Column, json: Json): Datum {
+    // Most are a lone atom: of some hundred thousand values it counts.
+    if (typeof json !== 'object') return single(json);
+    if (Array.isArray(json) && json[0] === 'uuid') return single(json[1] as string);
     const type = this.lenientTypes.get(column) ?? lenient(column.type);
     this.lenientTypes.set(column, type);
     return readDatum(type, json, null);
