@@ -11,6 +11,7 @@ import { handleSignals } from './cli/signals.ts';
 import { helpText, versionText } from './cli/usage.ts';
 import { startSwitch } from './switchd.ts';
 import { createPidfile, type Pidfile, PidfileError } from './sys/pidfile.ts';
+import { openSyslog } from './sys/syslog.ts';
 import { RealClock } from './util/real-clock.ts';
 import { PROGRAM_NAME } from './util/version.ts';
 import { Vlog } from './util/vlog.ts';
@@ -40,9 +41,13 @@ function fail(message: string): never {
 }
 
 function openLog(options: RunOptions, clock: RealClock, subprogram: string): Vlog {
+  const origin = { application: PROGRAM_NAME, subprogram, pid: process.pid, hostname: hostname() };
+  const syslog = openSyslog(options.syslogMethod ?? 'libc', options.syslogTarget, origin);
+  if (typeof syslog === 'string') fail(syslog);
   const vlog = new Vlog({
     clock,
-    origin: { application: PROGRAM_NAME, subprogram, pid: process.pid, hostname: hostname() },
+    origin,
+    syslog: (line) => syslog.write(line),
     console: (line) => {
       try {
         writeSync(2, `${line}\n`);

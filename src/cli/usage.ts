@@ -37,8 +37,9 @@ Logging:
   -v, --verbose           log everything
   --log-file[=FILE]       log to FILE
                           (default: ${paths.logDir}/${PROGRAM_NAME}.log)
-  --syslog-method=METHOD, --syslog-target=HOST:PORT
-                          accepted; nothing goes to the system's log
+  --syslog-method=(libc|unix:FILE|udp:IP:PORT|null)
+                          how to reach the system's log (default: libc)
+  --syslog-target=HOST:PORT  log there by UDP, too
 
 For tests:
   --enable-dummy[=system|override]  devices and datapaths in memory

@@ -38,14 +38,22 @@ const FACILITY_NUMBERS = [
   0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23,
 ];
 const LOCAL0 = 16;
+/** In the system's log as long as none is set, other than where patterns show it. */
+const DAEMON = 3;
 
 export interface VlogOptions {
   clock: Clock;
   origin: LogOrigin;
   /** Takes a line without its newline. */
   console: (line: string) => void;
-  /** Takes a line without prefix and its PRI; absent where there is no syslog daemon. */
-  syslog?: (priority: number, line: string) => void;
+  /** Takes a line for the system's log, as the pattern makes it, without a header; absent where there is none. */
+  syslog?: (line: {
+    readonly priority: number;
+    readonly line: string;
+    readonly module: string;
+    readonly text: string;
+    readonly wallMs: number;
+  }) => void;
 }
 
 /** A module's logger; `honoursRateLimits` is what vlog/disable-rate-limit clears (see rate-limit.ts). */
@@ -99,7 +107,7 @@ export class Vlog implements LogSource {
   private readonly later = new Module('', () => {});
   private readonly patterns: Record<Destination, string> = { ...DEFAULT_PATTERNS };
   private readonly formats: Record<Destination, LogFormat>;
-  private facility = LOCAL0;
+  private facility: number | null = null;
   private serial = 0;
   private filePath: string | undefined;
   private fileFd = -1;
@@ -279,12 +287,14 @@ export class Vlog implements LogSource {
       level: LEVEL_NAMES[level],
       text,
       uptimeMs: clock.now() - this.startMs,
-      priority: this.facility * 8 + SEVERITIES[level],
+      priority: (this.facility ?? LOCAL0) * 8 + SEVERITIES[level],
     };
     const { levels } = module;
     if (levels.console >= level) console(this.formats.console(message));
     if (levels.syslog >= level && syslog !== undefined) {
-      syslog(message.priority, this.formats.syslog(message));
+      const priority = (this.facility ?? DAEMON) * 8 + SEVERITIES[level];
+      const { module: name, wallMs } = message;
+      syslog({ priority, line: this.formats.syslog(message), module: name, text, wallMs });
     }
     if (levels.file >= level && this.fileFd >= 0) {
       try {
