@@ -72,6 +72,7 @@ export const DATAPATH_EVENTS = [
   'vlan_restored',
   'tunnel_inner_checksum_completed',
   'tunnel_too_big_replies',
+  'tunnel_trains_refused',
 ] as const;
 
 export type DatapathEvent = (typeof DATAPATH_EVENTS)[number];

@@ -11,7 +11,15 @@
  */
 import { flowHash } from '../packet/flow-hash.ts';
 import { DIRTY_COLD, GSO_NONE } from '../packet/frames.ts';
-import { DP_WORDS, TUN_DST, TUN_FLAGS, TUN_ID, TUN_IPV6_DST } from '../packet/key.ts';
+import {
+  DP_WORDS,
+  ETH_TYPE_PROTO,
+  TUN_DST,
+  TUN_FLAGS,
+  TUN_ID,
+  TUN_IPV6_DST,
+} from '../packet/key.ts';
+import { IP_PROTO_TCP } from '../packet/protocol.ts';
 import { MAX_SEGMENTS, Segmenter } from '../packet/segment.ts';
 import { Doorbell, openEventfd } from '../sys/eventfd.ts';
 import type { Region } from '../sys/region.ts';
@@ -41,6 +49,7 @@ import {
   TX_DROPPED,
 } from './shared.ts';
 import { TooBigAnswers } from './too-big-answers.ts';
+import { TrainWatch } from './train-watch.ts';
 import { refusalCounter, TunnelCodec } from './tunnel-codec.ts';
 import { SOURCE_PORTS, type TunnelSpec, type TunnelTransport } from './tunnel-transport.ts';
 
@@ -57,7 +66,9 @@ const SEGMENTED = counterIndex('offload_segmented_frames');
 const SEGMENTS = counterIndex('offload_segments_made');
 const COMPLETED = counterIndex('tunnel_inner_checksum_completed');
 const REPLIES = counterIndex('tunnel_too_big_replies');
+const TRAINS_REFUSED = counterIndex('tunnel_trains_refused');
 const UDP_BYTES = 8;
+const TCP_BYTES = 20;
 
 export class TunnelPort implements DevicePort, TunnelTransport {
   readonly portNo: PortNo;
@@ -78,6 +89,7 @@ export class TunnelPort implements DevicePort, TunnelTransport {
   private readonly senders: (OuterSender | null | undefined)[] = new Array(8 * SOURCE_PORTS);
   private readonly touched: OuterSender[] = [];
   private touchedCount = 0;
+  private readonly trains = new TrainWatch();
   private readonly segmenter: Segmenter;
   private readonly segments: Scratch;
   private readonly words = new Uint32Array(BATCH_FRAMES * TUNNEL_STRIDE);
@@ -176,14 +188,15 @@ export class TunnelPort implements DevicePort, TunnelTransport {
   }
 
   send(batch: Batch, p: number): void {
-    const sender = this.senderFor(batch, p);
+    const isTrain = this.sendsTrain(batch, p);
+    const sender = this.senderFor(batch, p, isTrain);
     if (sender === null) {
       this.shared.counters[PUSH_ERROR]++;
       this.shared.ports[this.base + TX_DROPPED]++;
       return;
     }
     if (batch.gsoType[p] !== GSO_NONE) {
-      this.sendSegments(sender, batch, p);
+      this.sendSegments(sender, batch, p, isTrain);
       return;
     }
     if (sender.isFull) this.flush();
@@ -222,8 +235,32 @@ export class TunnelPort implements DevicePort, TunnelTransport {
 
   collectDrops(): void {}
 
+  /** True when frame p is a super-frame that leaves as trains. */
+  private sendsTrain(batch: Batch, p: number): boolean {
+    const isSuper = batch.gsoType[p] !== GSO_NONE;
+    if (this.spec.udpPort === 0 || (!isSuper && !this.trains.isWatching)) return false;
+    const { keys } = batch;
+    const key = p * DP_WORDS;
+    const start = batch.start[p];
+    const l4 = batch.l4[p];
+    const isTcp = ((keys[key + ETH_TYPE_PROTO] >>> 8) & 255) === IP_PROTO_TCP;
+    if (!isTcp || l4 === 0 || l4 + TCP_BYTES > batch.length[p]) {
+      return isSuper && this.trains.allows(keys, key, 0, 0, 0);
+    }
+    const flow = flowHash(keys, key, 0, false);
+    const sequence = this.view.getUint32(start + l4 + 4);
+    const payload = batch.length[p] - l4 - (this.view.getUint8(start + l4 + 12) >>> 4) * 4;
+    if (isSuper) {
+      const allowed = this.trains.allows(keys, key, flow, sequence, payload);
+      if (!allowed) this.shared.counters[TRAINS_REFUSED]++;
+      return allowed;
+    }
+    if (payload > 0) this.trains.seen(keys, key, flow, sequence, payload);
+    return false;
+  }
+
   /** The socket for frame p; null when the frame has no tunnel or the socket cannot be had. */
-  private senderFor(batch: Batch, p: number): OuterSender | null {
+  private senderFor(batch: Batch, p: number, isTrain: boolean): OuterSender | null {
     const keys = batch.keys;
     const key = p * DP_WORDS;
     const isFour = keys[key + TUN_DST] !== 0;
@@ -233,7 +270,7 @@ export class TunnelPort implements DevicePort, TunnelTransport {
     const port = isUdp ? flowHash(keys, key, 0, false) % SOURCE_PORTS : 0;
     // The kernel cuts no train into packets without checksum, nor sends UDP over IPv6 without.
     const csum = ((keys[key + TUN_FLAGS] >>> 16) & TunnelFlag.CSUM) !== 0;
-    const checked = isUdp && (csum || !isFour || batch.gsoType[p] !== GSO_NONE);
+    const checked = isUdp && (csum || !isFour || isTrain);
     const group = (isFour ? 0 : 2 * SOURCE_PORTS) + (df ? SOURCE_PORTS : 0) + port;
     const at = 2 * group + (checked ? 1 : 0);
     // Frames of a flow stay in order, whichever way each takes.
@@ -268,7 +305,7 @@ export class TunnelPort implements DevicePort, TunnelTransport {
    * Cuts super-frame p into packets. Headers are written, payloads stay where they are, and iovecs make packets of them. GRE's
    * checksum alone covers a packet as a whole.
    */
-  private sendSegments(sender: OuterSender, batch: Batch, p: number): void {
+  private sendSegments(sender: OuterSender, batch: Batch, p: number, isTrain: boolean): void {
     const { segmenter, shared } = this;
     const count = segmenter.begin(batch, p);
     if (count === 0 || count > MAX_SEGMENTS) {
@@ -281,7 +318,7 @@ export class TunnelPort implements DevicePort, TunnelTransport {
     if (!isUdp && (flags & TunnelFlag.CSUM) !== 0) this.sendCopies(sender, batch, p, count);
     else {
       const packet = this.codec.bytes(batch.keys, p * DP_WORDS) + segmenter.segmentBytes;
-      const train = isUdp ? Math.min(MAX_TRAIN, Math.floor(MAX_TRAIN_BYTES / packet) || 1) : 1;
+      const train = isTrain ? Math.min(MAX_TRAIN, Math.floor(MAX_TRAIN_BYTES / packet) || 1) : 1;
       for (let i = 0; i < count; i += train) {
         this.sendTrain(sender, batch, p, i, Math.min(train, count - i), packet);
       }
