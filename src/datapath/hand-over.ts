@@ -7,7 +7,7 @@
  * refused is there; only a full ring is counted here.
  */
 import { DP_WORDS, ETH_TYPE_PROTO } from '../packet/key.ts';
-import { Doorbell } from '../sys/eventfd.ts';
+import type { Doorbell } from '../sys/eventfd.ts';
 import type { Region } from '../sys/region.ts';
 import { BATCH_FRAMES, Batch } from './batch.ts';
 import { Control, OFFLOAD_WORDS, type Peer, wordsOf } from './commands.ts';
@@ -28,14 +28,14 @@ class Link {
   readonly to: RingWriter;
   readonly from: RingReader;
   readonly control: Int32Array;
-  readonly doorbell: Doorbell;
+  readonly doorbell: Pick<Doorbell, 'ring'>;
 
-  constructor(peer: Peer) {
+  constructor(peer: Peer, doorbell: Pick<Doorbell, 'ring'>) {
     this.index = peer.index;
     this.to = new RingWriter(peer.to);
     this.from = new RingReader(peer.from);
     this.control = new Int32Array(peer.control);
-    this.doorbell = new Doorbell(peer.doorbellFd);
+    this.doorbell = doorbell;
   }
 
   /** Shows the owner what was written. */
@@ -126,10 +126,15 @@ export class HandOver {
     egress.register(this.batch);
   }
 
-  /** The other workers from now on. Those that were there before keep their rings. */
-  configure(peers: readonly Peer[]): void {
+  /**
+   * The other workers from now on. Those that were there before keep their rings. `doorbellOf` makes an end of a doorbell from its descriptor: the
+   * datapath that has no other workers needs no native code for it.
+   */
+  configure(peers: readonly Peer[], doorbellOf: (fd: number) => Pick<Doorbell, 'ring'>): void {
     this.links = peers.map(
-      (peer) => this.links.find(({ index }) => index === peer.index) ?? new Link(peer),
+      (peer) =>
+        this.links.find(({ index }) => index === peer.index) ??
+        new Link(peer, doorbellOf(peer.doorbellFd)),
     );
   }
 

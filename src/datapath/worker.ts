@@ -293,7 +293,7 @@ function start(data: WorkerStart, parent: MessagePort): void {
       case CommandKind.SET_PEERS: {
         // Posted before the command was written.
         const message: PeersMessage | undefined = receiveMessageOnPort(parent)?.message;
-        if (message !== undefined) handOver.configure(message.peers);
+        if (message !== undefined) handOver.configure(message.peers, (fd) => new Doorbell(fd));
         return false;
       }
       case CommandKind.PIN: {

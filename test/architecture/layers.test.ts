@@ -78,6 +78,23 @@ const cycles = (files: readonly SourceFile[]): string[] => {
   return found;
 };
 
+/** The way by imports of values from a file to another, empty when there is none. */
+const wayTo = (from: string, to: string): string[] => {
+  const found = new Map<string, string | null>([[from, null]]);
+  for (const path of found.keys()) {
+    if (path === to) {
+      const way = [path];
+      for (let at = found.get(path); at != null; at = found.get(at)) way.unshift(at);
+      return way;
+    }
+    const file = sources.find((one) => one.path === path);
+    for (const { target, typeOnly } of file === undefined ? [] : importsOf(file)) {
+      if (!typeOnly && !found.has(target)) found.set(target, path);
+    }
+  }
+  return [];
+};
+
 describe('layers', () => {
   it('has a place for every folder and file of src', () => {
     const parts = new Set(sources.map(({ path }) => partOf(path)));
@@ -94,6 +111,11 @@ describe('layers', () => {
 
   it('has no file that imports itself through others', () => {
     expect(cycles(sources)).toEqual([]);
+  });
+
+  it('keeps native code out of the library', () => {
+    expect(wayTo('src/library/create-switch.ts', 'src/sys/libc.ts')).toEqual([]);
+    expect(wayTo('src/main.ts', 'koffi').at(-2)).toBe('src/sys/libc.ts');
   });
 
   it('notices an upward import, a forbidden one and a stray package', () => {

@@ -10,12 +10,22 @@ import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest'
 import { addHost, pings, pingsWithin } from './support/host.ts';
 import { type Background, Machine } from './support/machine.ts';
 import { inRepository } from './support/repository.ts';
-import { daemonCommand, isReference } from './support/switch.ts';
+import { isReference } from './support/switch.ts';
 
 const CAPS = '-all,+net_admin,+net_raw';
 const NOBODY = 65534;
 /** Bits 12 and 13 of capabilities(7). */
 const MASK = '0000000000003000';
+
+/** The built program where everybody may read it: a repository in somebody's home folder is not. */
+const PROGRAM = '/run/program';
+const COPY = [
+  `mkdir -p ${PROGRAM}/dist ${PROGRAM}/node_modules`,
+  `cp -rL ${inRepository('package.json')} ${inRepository('bin')} ${PROGRAM}`,
+  `cp ${inRepository('dist')}/*.js ${PROGRAM}/dist`,
+  `cp -rL ${['koffi', '@koromix', 'ip-num'].map((name) => inRepository(`node_modules/${name}`)).join(' ')} ${PROGRAM}/node_modules`,
+  `chmod -R a+rX ${PROGRAM}`,
+].join(' && ');
 
 const STARTS = [
   {
@@ -35,7 +45,9 @@ describe.skipIf(isReference()).each(STARTS)('two capabilities: $who', ({ uid, se
   let daemon: Background;
 
   const start = async (): Promise<void> => {
-    daemon = machine.start(`${setpriv} ${daemonCommand()} --pidfile --log-file -vconsole:off`);
+    daemon = machine.start(
+      `${setpriv} ${process.execPath} ${PROGRAM}/bin/ts-vswitchd --pidfile --log-file -vconsole:off`,
+    );
     await machine.until('ovs-appctl version', undefined, 20_000);
   };
   const vsctl = (line: string): Promise<string> => machine.sh(`ovs-vsctl --timeout=10 ${line}`);
@@ -44,6 +56,7 @@ describe.skipIf(isReference()).each(STARTS)('two capabilities: $who', ({ uid, se
     machine = await Machine.boot();
     // As udev makes it; in a bare container only root may open it.
     await machine.sh('mount -t tmpfs tmpfs /dev/net && mknod -m 666 /dev/net/tun c 10 200');
+    await machine.sh(COPY);
     await machine.sh(`chown ${uid} /run/openvswitch /etc/openvswitch /var/log/openvswitch`);
     await start();
   });
