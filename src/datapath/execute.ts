@@ -72,6 +72,9 @@ const NO_MEMORY = counterIndex('drop_tx_queue_full');
 const METER_DROPPED = counterIndex('datapath_drop_meter');
 const TOO_DEEP = counterIndex('drop_action_recursion_too_deep');
 
+/** Of a program that is one OUTPUT. */
+const OUTPUT_WORDS = 2;
+const OUTPUT_HEAD = (OUTPUT_WORDS << 8) | Op.OUTPUT;
 const NO_LIMIT = 0x7fffffff;
 /** CLONE inside CLONE. */
 const MAX_CLONE_DEPTH = 8;
@@ -118,7 +121,10 @@ export class Executor {
 
   /** Runs a whole program. `depth` counts recirculations so far. */
   run(batch: Batch, p: number, program: Int32Array, depth: number): void {
-    if (program.length === 0) this.shared.counters[PIPELINE_DROP]++;
+    if (program.length === OUTPUT_WORDS && program[0] === OUTPUT_HEAD) {
+      // What most megaflows do, without the walk.
+      this.egress.output(batch, p, program[1], NO_LIMIT);
+    } else if (program.length === 0) this.shared.counters[PIPELINE_DROP]++;
     else this.steps(batch, p, program, 0, program.length, depth, 0, NO_LIMIT);
   }
 
