@@ -214,7 +214,9 @@ function ipv4(view: DataView, frames: Frames, p: number, at: number, end: number
     return;
   }
   // Bytes behind the total length are padding.
-  transport(view, frames, p, proto, at + headerBytes, at + totalBytes);
+  if (proto === IP_PROTO_TCP || proto === IP_PROTO_UDP) {
+    ports(view, frames, p, proto, at + headerBytes, at + totalBytes);
+  } else transport(view, frames, p, proto, at + headerBytes, at + totalBytes);
 }
 
 function ipv6(view: DataView, frames: Frames, p: number, at: number, end: number): void {
@@ -284,7 +286,31 @@ function ipv6(view: DataView, frames: Frames, p: number, at: number, end: number
   keys[base + ETH_TYPE_PROTO] = ((ETH_TYPE_IPV6 << 16) | (proto << 8) | frag) >>> 0;
   keys[base + TOS_TTL] = (((first << 4) & 0xff000000) | (hopLimit << 16)) >>> 0;
   keys[base + IPV6_FLABEL] = first & 0xfffff;
-  if ((frag & FRAG_LATER) === 0) transport(view, frames, p, proto, next, l4End);
+  if ((frag & FRAG_LATER) !== 0) return;
+  if (proto === IP_PROTO_TCP || proto === IP_PROTO_UDP) ports(view, frames, p, proto, next, l4End);
+  else transport(view, frames, p, proto, next, l4End);
+}
+
+/** TCP and UDP, of which most traffic is: short, so that it becomes part of its callers. */
+function ports(
+  view: DataView,
+  frames: Frames,
+  p: number,
+  proto: number,
+  at: number,
+  end: number,
+): void {
+  const base = p * DP_WORDS;
+  if (proto === IP_PROTO_TCP) {
+    if (at + TCP_HEADER_BYTES > end) return;
+    const word = view.getUint16(at + 12);
+    // A header that says it is shorter, or longer than the packet, is none (RFC 9293, 3.1, "Data Offset").
+    const headerBytes = (word >>> 12) * 4;
+    if (headerBytes < TCP_HEADER_BYTES || at + headerBytes > end) return;
+    frames.keys[base + TCP_FLAGS] = (word & 0xfff) << 16;
+  } else if (at + 8 > end) return;
+  frames.keys[base + TP] = view.getUint32(at);
+  frames.l4[p] = at - frames.start[p];
 }
 
 /** The order that RFC 8200 section 4.1 recommends. Destination options may stand before a routing header and last. */
@@ -333,17 +359,7 @@ function transport(
   const base = p * DP_WORDS;
   const l4 = at - frames.start[p];
   const isIpv6 = keys[base + ETH_TYPE_PROTO] >>> 16 === ETH_TYPE_IPV6;
-  if (proto === IP_PROTO_TCP) {
-    if (at + TCP_HEADER_BYTES > end) return;
-    // A header that says it is shorter, or longer than the packet, is none (RFC 9293, 3.1, "Data Offset").
-    const headerBytes = (view.getUint8(at + 12) >>> 4) * 4;
-    if (headerBytes < TCP_HEADER_BYTES || at + headerBytes > end) return;
-    keys[base + TP] = view.getUint32(at);
-    keys[base + TCP_FLAGS] = (view.getUint16(at + 12) & 0xfff) << 16;
-  } else if (proto === IP_PROTO_UDP) {
-    if (at + 8 > end) return;
-    keys[base + TP] = view.getUint32(at);
-  } else if (proto === IP_PROTO_SCTP) {
+  if (proto === IP_PROTO_SCTP) {
     if (at + 12 > end) return;
     keys[base + TP] = view.getUint32(at);
   } else if (proto === IP_PROTO_ICMP && !isIpv6) {
