@@ -355,7 +355,8 @@ class Reader {
       vlanMode: mode,
       priorityTags: priorityTags(text(config, 'priority-tags')),
       qinqEthtype: this.qinqEthtype(row.name, text(config, 'qinq-ethtype')),
-      protected: row.protected,
+      // The column is Open vSwitch's; the key is where other settings of ports are looked for.
+      protected: row.protected || text(config, 'protected') === 'true',
     };
     const trunks = row.trunks.length > 0 ? ascending(row.trunks) : null;
     switch (mode) {

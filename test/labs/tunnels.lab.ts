@@ -102,8 +102,28 @@ describe.sequential('lab 003: three hosts on br-vxlan', () => {
         (log) => /flaps between tunnel ports tun[01] and tun[01]/.test(log),
         8000,
       );
+      // Protected, tunnels do not relay to each other: every host is one tunnel away, and nothing goes round.
+      for (const [i, machine] of hosts.entries()) {
+        const second = i === 0 ? 'tun1' : 'tun9';
+        await machine.sh(
+          `ovs-vsctl set port tun0 protected=true -- set port ${second} other_config:protected=true; ovs-appctl fdb/flush br-vxlan`,
+        );
+      }
+      for (const [from, to] of [
+        [0, 2],
+        [1, 3],
+        [2, 1],
+      ]) {
+        expect(await pingsWithin(hosts[from], 'c', `172.17.0.${to}`, 5000)).toBe(true);
+      }
+      const { stdout } = await hosts[1].run('ip netns exec c ping -n -c 3 -i 0.2 172.17.0.3');
+      expect(stdout).toContain('3 packets transmitted, 3 received, 0% packet loss');
     } finally {
-      for (const machine of hosts.slice(1)) await machine.sh('ovs-vsctl del-port tun9');
+      for (const [i, machine] of hosts.entries()) {
+        if (i > 0) await machine.sh('ovs-vsctl del-port tun9');
+        await machine.run('ovs-vsctl set port tun0 protected=false');
+        await machine.run('ovs-vsctl --if-exists remove port tun1 other_config protected');
+      }
     }
     expect(await pingsWithin(hosts[1], 'c', '172.17.0.3', 8000)).toBe(true);
   });
