@@ -1,6 +1,6 @@
 /** ts-vsctl's entry: the real process, terminal and files for the client of src/cli/vsctl. */
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runVsctl } from './cli/vsctl/client.ts';
@@ -38,7 +38,10 @@ process.exitCode = await runVsctl(process.argv.slice(2), {
     }, seconds * 1000).unref();
   },
   pause: (ms) => sleep(ms),
-  readFile: (file) => readFileSync(file, 'utf8'),
+  files: {
+    read: (file) => readFileSync(file, 'utf8'),
+    create: (file, text) => writeFileSync(file, text, { flag: 'wx', mode: 0o644 }),
+  },
   openLog: (options) => {
     const { pid } = process;
     const console = (line: string): void => writeText(STDERR, `${line}\n`);

@@ -3,7 +3,8 @@
  * outputs, messages and exit statuses are equal but for UUIDs, times and the program's name, and so are the databases at the end.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { copyFileSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { inRepository } from './support/repository.ts';
@@ -155,6 +156,42 @@ describe.skipIf(!isThere)('ts-vsctl and ovs-vsctl, on both servers', () => {
       expect(ours.signal).toBe('SIGALRM');
       expect(ours.signal).toBe(theirs.signal);
       expect(plain(ours.err, sides[1])).toBe(plain(theirs.err, sides[0]));
+    });
+  });
+
+  test('by TLS', async () => {
+    const sides = FOUR().slice(0, 2);
+    await withSides(sides, async () => {
+      const port = await sides[0].listenSecurely();
+      for (const file of ['ca.pem', 'client.pem', 'client.key']) {
+        copyFileSync(join(sides[0].directory, file), join(sides[1].directory, file));
+      }
+      const db = `--db=ssl:127.0.0.1:${port}`;
+      const own = `${db} -p client.key -c client.pem`;
+      const lines = [
+        `${own} -C ca.pem get open . next_cfg`,
+        `${own} -C none get open . next_cfg`,
+        `${own} --bootstrap-ca-cert=boot.pem get open . next_cfg`,
+        `${own} --bootstrap-ca-cert=boot.pem get open . next_cfg`,
+        `--retry ${own} --bootstrap-ca-cert=boot2.pem get open . next_cfg`,
+        `${own} -C client.pem list-br`,
+        `${own} list-br`,
+        `${db} -p nope -c client.pem -C ca.pem list-br`,
+        `${db} -p client.key -c nope -C ca.pem list-br`,
+        `${own} -C nope list-br`,
+        `${own} -C ca.pem --ssl-protocols=TLSv1.2 get open . next_cfg`,
+        `${own} -C ca.pem --ssl-protocols=TLSv1.2,TLSv1.1 get open . next_cfg`,
+        `${own} -C ca.pem --ssl-protocols=foo get open . next_cfg`,
+        `${own} -C ca.pem --ssl-ciphers=HIGH get open . next_cfg`,
+        `${own} -C ca.pem --ssl-ciphers=foo get open . next_cfg`,
+        `${own} -C ca.pem --peer-ca-cert=ca.pem get open . next_cfg`,
+        `${own} -C ca.pem --peer-ca-cert=nope get open . next_cfg`,
+        '-p nope get open . next_cfg',
+        `--db=tcp:127.0.0.1:${port} list-br`,
+      ];
+      const [expected, got] = await Promise.all(sides.map((side) => outcomes(side, lines)));
+      expect(got).toEqual(expected);
+      expect(got[0]).toMatchObject({ status: 0, out: ['0', ''] });
     });
   });
 

@@ -2,6 +2,7 @@
  * The client as a whole: reads the command line, connects, carries the commands out as one transaction, prints, and waits until the switch
  * has taken the change over. What it reads and writes comes as arguments.
  */
+import { Backoff } from '../../ovsdb/backoff.ts';
 import { isObject, type Json, type JsonObject } from '../../ovsdb/json-stream.ts';
 import { canonicalText, OvsdbFailure } from '../../ovsdb/server/failure.ts';
 import type { Logger } from '../../util/logger.ts';
@@ -10,14 +11,15 @@ import { UsageError } from '../getopt.ts';
 import { Attempt, firstRow, type RowRef } from './attempt.ts';
 import { type Call, changesNothing, parseCalls } from './command.ts';
 import { COMMANDS } from './commands.ts';
-import { Connection, ConnectionFailure, type Credentials } from './connection.ts';
-import { credentialsFor } from './credentials.ts';
+import { Connection } from './connection.ts';
+import { ConnectionFailure } from './connection-failure.ts';
 import { commandsText, helpText, optionsText } from './help.ts';
 import { MonitoredDatabase, Wanted } from './monitored-database.ts';
 import { NAME } from './name.ts';
 import { parseVsctlOptions, type VsctlOptions } from './options.ts';
 import { SCHEMA } from './schema.ts';
 import { printedTable } from './table-output.ts';
+import { type Files, readTlsSettings, type TlsSettings } from './tls-settings.ts';
 import { Exit, fail, VsctlError } from './vsctl-error.ts';
 
 export interface World {
@@ -31,35 +33,17 @@ export interface World {
   /** Ends the program by SIGALRM then, whatever it does. */
   readonly alarm: (seconds: number) => void;
   readonly pause: (ms: number) => Promise<void>;
-  /** Throws what the file system throws. */
-  readonly readFile: (file: string) => string;
+  readonly files: Files;
   /** Sets up the log as the options say, and gives its modules. Throws VsctlError and Exit. */
   readonly openLog: (options: VsctlOptions) => (module: string) => Logger;
 }
 
-const RETRY_MS = 1000;
 /** Interface.ofport of what could not be set up. */
 const FAILED_PORT = -1;
 
 /** A word as a shell would take it. */
 const quoted = (word: string): string =>
   /[ \t\r\n\v\\'"]/.test(word) || word === '' ? JSON.stringify(word) : word;
-
-/** Connects, again and again where that is asked for. Throws ConnectionFailure. */
-async function connectTo(
-  world: World,
-  options: VsctlOptions,
-  credentials: Credentials | null,
-): Promise<Connection> {
-  for (;;) {
-    try {
-      return await Connection.open(options.database, credentials);
-    } catch (error) {
-      if (!(error instanceof ConnectionFailure) || !options.retries) throw error;
-      await world.pause(RETRY_MS);
-    }
-  }
-}
 
 /** Operations that count up Open_vSwitch.next_cfg and tell the new number. */
 function countUp(root: RowRef, isNew: boolean, name: string): JsonObject[] {
@@ -149,11 +133,10 @@ class Client {
     const wanted = new Wanted();
     wanted.add('Open_vSwitch', ...(this.options.waits ? ['cur_cfg'] : []));
     for (const call of calls) call.command.prepare(call, wanted);
-    const { database, tls } = this.options;
-    const credentials = credentialsFor(database, tls, this.world.readFile, this.log('stream_ssl'));
+    const tls = readTlsSettings(this.options.tls, this.world.files, this.log('stream_ssl'));
     let connection: Connection | null = null;
     try {
-      connection = await connectTo(this.world, this.options, credentials);
+      connection = await this.connect(tls);
       const state = await MonitoredDatabase.load(SCHEMA, connection, wanted);
       await this.carryOut(state, calls);
     } catch (error) {
@@ -161,6 +144,30 @@ class Client {
       fail(`${this.options.database}: database connection failed (${error.message})`);
     } finally {
       connection?.close();
+    }
+  }
+
+  /** Connects, again and again where that is asked for. Throws ConnectionFailure. */
+  private async connect(tls: TlsSettings): Promise<Connection> {
+    const { database, retries } = this.options;
+    const log = this.log('reconnect');
+    const backoff = new Backoff(database, log);
+    let settings = tls;
+    for (;;) {
+      backoff.say('connecting...');
+      try {
+        const connection = await Connection.open(database, settings);
+        log.info(`${database}: connected`);
+        return connection;
+      } catch (error) {
+        if (!(error instanceof ConnectionFailure)) throw error;
+        backoff.say(`connection attempt failed (${error.message})`);
+        if (!retries) throw error;
+      }
+      await this.world.pause(backoff.next(0));
+      // The authority may have been kept meanwhile.
+      if (settings.keepAuthority === null) continue;
+      settings = readTlsSettings(this.options.tls, this.world.files, this.log('stream_ssl'));
     }
   }
 

@@ -5,7 +5,6 @@
  * (src/ovsdb/jsonrpc.ts) keeps itself connected and logs, which a command that runs for a moment has no use for.
  */
 import { connect, createServer, type Socket } from 'node:net';
-import type { SecureContextOptions } from 'node:tls';
 import { jsonText } from '../../ovsdb/exact-json.ts';
 import {
   DEFAULT_JSON_LIMITS,
@@ -15,15 +14,10 @@ import {
   JsonStream,
 } from '../../ovsdb/json-stream.ts';
 import { systemText } from '../../ovsdb/system-text.ts';
-import { isPassive, parsePassiveTarget, parseTarget, type Target } from '../../ovsdb/target.ts';
-
-/** Why there is no connection, in the kernel's words. */
-export class ConnectionFailure extends Error {}
-
-/** Key, certificate and the authority's certificate, as PEM. */
-export type Credentials = Pick<SecureContextOptions, 'key' | 'cert' | 'ca' | 'ciphers'> & {
-  readonly rejectUnauthorized?: boolean;
-};
+import { isPassive, parsePassiveTarget, parseTarget } from '../../ovsdb/target.ts';
+import { ConnectionFailure } from './connection-failure.ts';
+import { secured } from './secure-socket.ts';
+import type { TlsSettings } from './tls-settings.ts';
 
 export type Reply =
   | { readonly ok: true; readonly result: Json }
@@ -65,10 +59,8 @@ export class Connection {
   }
 
   /** Throws ConnectionFailure. */
-  static async open(target: string, credentials: Credentials | null): Promise<Connection> {
-    const socket = isPassive(target)
-      ? await accepted(target, credentials)
-      : await connected(target, credentials);
+  static async open(target: string, tls: TlsSettings): Promise<Connection> {
+    const socket = isPassive(target) ? await accepted(target, tls) : await connected(target, tls);
     return new Connection(socket);
   }
 
@@ -112,52 +104,34 @@ export class Connection {
   }
 }
 
-/** Certificates of ovs-pki name no host: the peer is known by the authority that signed for it. */
-const secured = (credentials: Credentials | null): Credentials => {
-  if (credentials === null) throw new ConnectionFailure('Protocol not available');
-  return credentials;
-};
-
-/** A socket on its way to a target. */
-async function begin(target: Target, credentials: Credentials | null): Promise<Socket> {
-  if (target.kind === 'unix') return connect({ path: target.path });
-  const { host, port } = target;
-  if (target.kind === 'tcp') return connect({ host, port, noDelay: true });
-  const secure = secured(credentials);
-  // Not loaded for nothing: it takes as long as a small command.
-  const tls = await import('node:tls');
-  return tls.connect({ host, port, ...secure, checkServerIdentity: () => undefined });
-}
-
-async function connected(target: string, credentials: Credentials | null): Promise<Socket> {
+async function connected(target: string, tls: TlsSettings): Promise<Socket> {
   const parsed = parseTarget(target);
   if (typeof parsed === 'string') throw new ConnectionFailure(NO_SUCH_KIND);
-  const socket = await begin(parsed, credentials);
-  return await new Promise((resolve, reject) => {
+  const socket = await new Promise<Socket>((resolve, reject) => {
+    const { kind } = parsed;
+    const begun =
+      kind === 'unix'
+        ? connect({ path: parsed.path })
+        : connect({ host: parsed.host, port: parsed.port, noDelay: true });
     const failed = (error: NodeJS.ErrnoException): void =>
       reject(new ConnectionFailure(systemText(error)));
-    socket.once('error', failed);
-    socket.once(parsed.kind === 'ssl' ? 'secureConnect' : 'connect', () => {
-      socket.off('error', failed);
-      resolve(socket);
+    begun.once('error', failed);
+    begun.once('connect', () => {
+      begun.off('error', failed);
+      resolve(begun);
     });
   });
+  return parsed.kind === 'ssl' ? await secured(socket, tls, false) : socket;
 }
 
 /** The first who calls. */
-async function accepted(target: string, credentials: Credentials | null): Promise<Socket> {
+async function accepted(target: string, tls: TlsSettings): Promise<Socket> {
   const parsed = parsePassiveTarget(target);
   if (parsed === undefined) throw new ConnectionFailure(NO_SUCH_KIND);
-  const secure = parsed.kind === 'pssl' ? secured(credentials) : null;
-  const tls = secure === null ? null : await import('node:tls');
-  return await new Promise((resolve, reject) => {
-    const server = createServer((socket) => {
+  const socket = await new Promise<Socket>((resolve, reject) => {
+    const server = createServer((caller) => {
       server.close();
-      resolve(
-        tls === null || secure === null
-          ? socket
-          : new tls.TLSSocket(socket, { ...secure, isServer: true, requestCert: true }),
-      );
+      resolve(caller);
     });
     server.once('error', (error: NodeJS.ErrnoException) =>
       reject(new ConnectionFailure(systemText(error))),
@@ -165,6 +139,7 @@ async function accepted(target: string, credentials: Credentials | null): Promis
     if (parsed.kind === 'punix') server.listen(parsed.path);
     else server.listen({ port: parsed.port, host: parsed.host ?? '0.0.0.0' });
   });
+  return parsed.kind === 'pssl' ? await secured(socket, tls, true) : socket;
 }
 
 /** The text of an error of a reply. */

@@ -18,8 +18,10 @@ const OPTIONS_HELP = `Options:
   --leader-only, --no-leader-only, --shuffle-remotes, --no-shuffle-remotes  for clusters
   -vSPEC, --verbose=SPEC         logging levels
   --log-file[=FILE]              log to FILE
-  --no-syslog, --syslog-method=METHOD, --syslog-target=TARGET, --ssl-protocols=PROTOCOLS,
-  --ssl-ciphers=CIPHERS, --bootstrap-ca-cert=FILE, --peer-ca-cert=FILE  accepted
+  --bootstrap-ca-cert=FILE       the same, written at the first connection
+  --peer-ca-cert=FILE            an authority's certificate to hand to the peer
+  --ssl-protocols=PROTOCOLS, --ssl-ciphers=CIPHERS  what TLS may use
+  --no-syslog, --syslog-method=METHOD, --syslog-target=TARGET  accepted
   --commands, --options          lists for completion
   -h, --help                     show this text
   -V, --version                  show versions

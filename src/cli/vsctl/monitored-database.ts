@@ -14,7 +14,8 @@ import {
 } from '../../ovsdb/server/database-schema.ts';
 import { applyDifference, type Datum, readDatum, single } from '../../ovsdb/server/datum.ts';
 import { type DatumType, plain } from '../../ovsdb/server/datum-type.ts';
-import { type Connection, ConnectionFailure, replyErrorText } from './connection.ts';
+import { type Connection, replyErrorText } from './connection.ts';
+import { ConnectionFailure } from './connection-failure.ts';
 
 /** Columns by table name: what a command line reads. */
 export class Wanted {

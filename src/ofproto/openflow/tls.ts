@@ -3,13 +3,8 @@
  * signed them (ovs-vswitchd.conf.db(5), SSL table). Files are asked for whenever a connection is made: renewed ones count from the next on.
  */
 import type { Socket } from 'node:net';
-import {
-  connect,
-  createServer,
-  type DetailedPeerCertificate,
-  type TLSSocket,
-  type TLSSocketOptions,
-} from 'node:tls';
+import { connect, createServer, type TLSSocket, type TLSSocketOptions } from 'node:tls';
+import { rootCertificate } from './root-certificate.ts';
 
 /** PEM texts, known to fit together. */
 export interface TlsFiles {
@@ -72,25 +67,10 @@ export function refusal(socket: TLSSocket, authority: TlsAuthority): string | nu
     if (socket.authorized) return null;
     return `error:0A000086:SSL routines::certificate verify failed (${socket.authorizationError})`;
   }
-  const root = rootOf(socket.getPeerCertificate(true));
+  const root = rootCertificate(socket.getPeerCertificate(true));
   if (root === null) return 'failed to bootstrap CA cert: the peer shows none that is self-signed';
-  const base64 = root.toString('base64').replaceAll(/.{1,64}/g, '$&\n');
-  const why = authority.keep(`-----BEGIN CERTIFICATE-----\n${base64}-----END CERTIFICATE-----\n`);
+  const why = authority.keep(root);
   return why ?? 'killing successful connection to retry using CA cert';
-}
-
-const MAX_CHAIN = 16;
-
-/** The self-signed end of a chain, in DER. */
-function rootOf(leaf: DetailedPeerCertificate): Buffer | null {
-  let at = leaf;
-  for (let i = 0; i < MAX_CHAIN; i++) {
-    const issuer = at?.issuerCertificate;
-    if (issuer === undefined || issuer === null) return null;
-    if (issuer.fingerprint256 === at.fingerprint256) return at.raw;
-    at = issuer;
-  }
-  return null;
 }
 
 /** What TLS itself complained of; null for errors of the system below. */

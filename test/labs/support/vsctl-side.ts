@@ -3,9 +3,9 @@
  *
  * The stand-in raises cur_cfg to next_cfg and gives interfaces their ofport: -1 to those whose name begins with `bad`, and a reason to `bad-why`.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -67,7 +67,10 @@ export const tsVsctl: Client = async (side, args) => {
     parent: () => 'node',
     alarm: () => undefined,
     pause: (ms) => sleep(ms),
-    readFile: (file) => readFileSync(file, 'utf8'),
+    files: {
+      read: (file) => readFileSync(join(side.directory, file), 'utf8'),
+      create: (file, text) => writeFileSync(join(side.directory, file), text, { flag: 'wx' }),
+    },
     openLog: (options) =>
       openLog(options, {
         clock: new RealClock(),
@@ -103,6 +106,17 @@ interface Server {
   stop(): void;
 }
 
+/** They are read when somebody is to be listened to by TLS. */
+const SERVER_KEYS = [
+  '-p',
+  'server.key',
+  '-c',
+  'server.pem',
+  '-C',
+  'ca.pem',
+  '--peer-ca-cert=ca.pem',
+];
+
 async function startOriginal(directory: string, socket: string): Promise<Server> {
   const file = join(directory, 'conf.db');
   await new Promise<void>((resolve, reject) => {
@@ -112,8 +126,8 @@ async function startOriginal(directory: string, socket: string): Promise<Server>
   });
   const child: ChildProcess = spawn(
     'ovsdb-server',
-    [`--remote=punix:${socket}`, '-vconsole:off', '-vsyslog:off', file],
-    { env: { ...process.env, OVS_RUNDIR: directory }, stdio: 'ignore' },
+    [`--remote=punix:${socket}`, ...SERVER_KEYS, '-vconsole:off', '-vsyslog:off', file],
+    { env: { ...process.env, OVS_RUNDIR: directory }, cwd: directory, stdio: 'ignore' },
   );
   await until(() => existsSync(socket));
   return { stop: () => void child.kill() };
@@ -222,6 +236,39 @@ export class VsctlSide {
     }
     new StandIn(this.standIn);
     return this;
+  }
+
+  /** Has an ovsdb-server listen by TLS as well, with keys of its own and some for a client; gives the port. */
+  async listenSecurely(): Promise<number> {
+    const port = 20_000 + (process.pid % 20_000);
+    const run = (file: string, ...args: string[]) =>
+      execFileSync(file, args, { cwd: this.directory, env: this.env, stdio: 'pipe' });
+    run(
+      'openssl',
+      ...'req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=lab'.split(
+        ' ',
+      ),
+    );
+    for (const who of ['server', 'client']) {
+      run(
+        'openssl',
+        ...`req -newkey rsa:2048 -nodes -keyout ${who}.key -out ${who}.csr -subj /CN=${who}`.split(
+          ' ',
+        ),
+      );
+      run(
+        'openssl',
+        ...`x509 -req -in ${who}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out ${who}.pem`.split(
+          ' ',
+        ),
+      );
+    }
+    const control = readdirSync(this.directory).find((name) => name.endsWith('.ctl'));
+    const tell = (...args: string[]) =>
+      run('ovs-appctl', '-t', join(this.directory, String(control)), ...args);
+    tell('ovsdb-server/add-remote', `pssl:${port}:127.0.0.1`);
+    await sleep(50);
+    return port;
   }
 
   run(args: readonly string[]): Promise<Printed> {
