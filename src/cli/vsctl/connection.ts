@@ -16,7 +16,7 @@ import {
 import { systemText } from '../../ovsdb/system-text.ts';
 import { isPassive, parsePassiveTarget, parseTarget } from '../../ovsdb/target.ts';
 import { ConnectionFailure } from './connection-failure.ts';
-import { secured } from './secure-socket.ts';
+import { contextOptions, secured } from './secure-socket.ts';
 import type { TlsSettings } from './tls-settings.ts';
 
 export type Reply =
@@ -107,6 +107,7 @@ export class Connection {
 async function connected(target: string, tls: TlsSettings): Promise<Socket> {
   const parsed = parseTarget(target);
   if (typeof parsed === 'string') throw new ConnectionFailure(NO_SUCH_KIND);
+  const context = parsed.kind === 'ssl' ? contextOptions(tls) : null;
   const socket = await new Promise<Socket>((resolve, reject) => {
     const { kind } = parsed;
     const begun =
@@ -121,13 +122,14 @@ async function connected(target: string, tls: TlsSettings): Promise<Socket> {
       resolve(begun);
     });
   });
-  return parsed.kind === 'ssl' ? await secured(socket, tls, false) : socket;
+  return context === null ? socket : await secured(socket, tls, context, false);
 }
 
 /** The first who calls. */
 async function accepted(target: string, tls: TlsSettings): Promise<Socket> {
   const parsed = parsePassiveTarget(target);
   if (parsed === undefined) throw new ConnectionFailure(NO_SUCH_KIND);
+  const context = parsed.kind === 'pssl' ? contextOptions(tls) : null;
   const socket = await new Promise<Socket>((resolve, reject) => {
     const server = createServer((caller) => {
       server.close();
@@ -139,7 +141,7 @@ async function accepted(target: string, tls: TlsSettings): Promise<Socket> {
     if (parsed.kind === 'punix') server.listen(parsed.path);
     else server.listen({ port: parsed.port, host: parsed.host ?? '0.0.0.0' });
   });
-  return parsed.kind === 'pssl' ? await secured(socket, tls, true) : socket;
+  return context === null ? socket : await secured(socket, tls, context, true);
 }
 
 /** The text of an error of a reply. */

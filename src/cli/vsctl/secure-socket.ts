@@ -7,8 +7,8 @@ import type { TlsSettings } from './tls-settings.ts';
 
 const VERIFY_FAILED = 'error:0A000086:SSL routines::certificate verify failed';
 
-/** What a context is made of. Throws ConnectionFailure where something is missing. */
-function contextOptions(settings: TlsSettings): SecureContextOptions {
+/** What a context is made of: asked for before anything is connected. Throws ConnectionFailure where something is missing. */
+export function contextOptions(settings: TlsSettings): SecureContextOptions {
   const { key, cert, ca, log, versions } = settings;
   const missing = [
     ...(key === null ? ['Private key'] : []),
@@ -46,13 +46,14 @@ function judge(socket: TLSSocket, { trustsAnyone, keepAuthority, log }: TlsSetti
 export async function secured(
   raw: Socket,
   settings: TlsSettings,
+  context: SecureContextOptions,
   isServer: boolean,
 ): Promise<Socket> {
   const { ciphers, log } = settings;
   // Not loaded for nothing: it takes as long as a small command.
   const tls = await import('node:tls');
   try {
-    let options = contextOptions(settings);
+    let options = context;
     if (ciphers !== null) {
       try {
         tls.createSecureContext({ ...options, ciphers });
