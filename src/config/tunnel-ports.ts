@@ -30,6 +30,13 @@ interface Shared {
 const extensionsOf = ({ gbp, gpe }: TunnelConfig): string =>
   [gbp ? 'VXLAN-GBP' : '', gpe ? 'VXLAN-GPE' : ''].filter((name) => name !== '').join(',');
 
+/** What of a configuration would make other bytes than it says; null when all is there. */
+function notThere({ gpe, packetType, type }: TunnelConfig): string | null {
+  if (gpe) return 'options:exts=gpe (VXLAN-GPE)';
+  if (packetType === 'legacy_l3') return `options:packet_type=legacy_l3 (${type} of layer 3)`;
+  return null;
+}
+
 export class SharedTunnelPorts {
   private readonly deps: TunnelPortsDeps;
   private readonly ports = new Map<string, Shared>();
@@ -52,6 +59,8 @@ export class SharedTunnelPorts {
         `${user}: could not set configuration (File exists)`,
       );
     }
+    const missing = this.deps.specOf(config).kind === 'tunnel' ? notThere(config) : null;
+    if (missing !== null) throw new NetdevError(`${user}: ${missing} is not supported`);
     if (shared === undefined) {
       const spec = this.deps.specOf(config);
       const users = new Set<string>();

@@ -235,6 +235,13 @@ describe.sequential('options of tunnels on the wire', () => {
     expect(await error('vxlan', `${ip} options:packet_type=legacy_l3`)).toContain(
       'cannot carry L3 traffic',
     );
+    // Better nothing than other bytes than those that were asked for.
+    expect(await error('gre', `${ip} options:packet_type=legacy_l3`)).toMatch(
+      /x0: options:packet_type=legacy_l3 .* is not supported/,
+    );
+    expect(await error('vxlan', `${ip} options:exts=gpe options:dst_port=4790`)).toMatch(
+      /x0: options:exts=gpe .* is not supported/,
+    );
     await tunnel('vxlan', 'remote_ip=10.5.0.2 key=5');
     expect(await error('vxlan', `${ip} options:key=5`)).toMatch(
       /port t0 of bridge br0 .*options:key=N/,
