@@ -118,7 +118,9 @@ export class Contest<C extends Contestant> {
         process.stderr.write('.');
       }
     for (const one of taking) await row.finish?.(one);
-    this.results.push(...results);
+    const isBefore = ({ row, contestant }: Result) =>
+      results.some((one) => one.row === row && one.contestant === contestant);
+    this.results = [...this.results.filter((one) => !isBefore(one)), ...results];
   }
 
   private async about(): Promise<string> {

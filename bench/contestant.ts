@@ -22,16 +22,19 @@ export const OURS: Peer = {
   command: daemonCommand(),
   settings: '',
 };
+/** With the priority that its start script gives it (ovs-ctl(8), --ovs-vswitchd-priority); ours takes the same by itself. */
+const OVS_VSWITCHD = 'nice -n -10 ovs-vswitchd';
+
 export const OVS: Peer = {
   name: 'ovs',
   title: 'Open vSwitch',
-  command: 'ovs-vswitchd',
+  command: OVS_VSWITCHD,
   settings: '',
 };
 export const OVS_TSO: Peer = {
   name: 'ovs-tso',
   title: 'Open vSwitch + TSO',
-  command: 'ovs-vswitchd',
+  command: OVS_VSWITCHD,
   settings: 'userspace-tso-enable=true',
 };
 export const KERNEL: Peer = { name: 'kernel', title: 'kernel bridge', command: '', settings: '' };

@@ -61,6 +61,8 @@ import { warmUp } from './warm-up.ts';
 
 /** What Open vSwitch's start script gives the whole daemon: a ring overflows while its thread waits for a processor. */
 const NICENESS = -10;
+/** Words of an upcall without anything in it. */
+const SMALLEST_UPCALL = UPCALL_HEAD + OFFLOAD_WORDS + 1;
 /** Commands carried out before packets get their turn. */
 const COMMANDS_PER_TURN = 256;
 /** A barrier does not wait for peers that hand over more and more. */
@@ -72,7 +74,7 @@ function start(data: WorkerStart, parent: MessagePort): void {
   const control = new Int32Array(data.control);
   const commands = new RingReader(data.commands);
   const records = new RingWriter(data.records);
-  const quota = new UpcallQuota(records, UPCALL_HEAD + OFFLOAD_WORDS + 1);
+  const quota = new UpcallQuota(records, SMALLEST_UPCALL);
   const sparseKey = new Int32Array(KEY_WORDS);
   const denseKey = new Uint32Array(DP_WORDS);
   const programs = new RecentPrograms();
@@ -147,6 +149,8 @@ function start(data: WorkerStart, parent: MessagePort): void {
     count: number,
   ): boolean {
     const length = batch.length[p];
+    // In a flood most are refused: for little.
+    if (!quota.admits(batch.inPort[p], SMALLEST_UPCALL + wordsOf(length))) return false;
     const keyWords = writeKey(sparseKey, 0, batch.keys, p * DP_WORDS, false);
     const size = UPCALL_HEAD + OFFLOAD_WORDS + keyWords + wordsOf(length);
     if (!quota.admits(batch.inPort[p], size)) return false;
