@@ -1,8 +1,13 @@
 import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { SwitchError, type SwitchOptions } from '../../src/library/api.ts';
 import { createSwitch } from '../../src/library/create-switch.ts';
 import { decodeMessage, encodeMessage } from '../../src/ofproto/codec/messages.ts';
+import { until } from '../ovsdb/support/until.ts';
 
 const make = (options: SwitchOptions = {}) => {
   const vswitch = createSwitch(options);
@@ -161,6 +166,32 @@ describe('an embedded switch', () => {
     expect(reply.ok && reply.message.kind).toBe('featuresReply');
     stream.destroy();
     await once(stream, 'close');
+  });
+
+  it('calls controllers, and is called by them', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tsv-library-'));
+    const br0 = make().addBridge('br0', { failMode: 'secure' });
+    const server = createServer();
+    onTestFinished(() => {
+      server.close();
+      rmSync(folder, { recursive: true, force: true });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const called = once(server, 'connection') as Promise<[Socket]>;
+    const { port } = server.address() as AddressInfo;
+    br0.setControllers([`tcp:127.0.0.1:${port}`, `punix:${folder}/br0`]);
+    const [socket] = await called;
+    const [hello] = (await once(socket, 'data')) as [Buffer];
+    expect(hello[1]).toBe(0);
+    await until(async () => existsSync(`${folder}/br0`));
+    const own = connect(`${folder}/br0`);
+    const [answer] = (await once(own, 'data')) as [Buffer];
+    expect(answer[1]).toBe(0);
+    const ends = [once(own, 'close'), once(socket, 'close')];
+    br0.setControllers([]);
+    await Promise.all(ends);
+    expect(existsSync(`${folder}/br0`)).toBe(false);
   });
 
   it('says what is wrong with texts, and changes nothing then', () => {
