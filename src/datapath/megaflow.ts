@@ -201,7 +201,7 @@ export class MegaflowCache {
       if (entry !== NO_ENTRY) {
         table.hits++;
         this.probes += t + 1;
-        return table.ids[entry];
+        return table.idOf(entry);
       }
     }
     this.probes += tables.length;

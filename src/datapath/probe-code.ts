@@ -46,7 +46,6 @@ return function sharedSum(keys, base) {
 }
 
 export function generateProbe(table: Subtable, salt: HashSalt): ProbeCode {
-  const live = table.words.length;
   const masked = (word: number, mask: number): string =>
     mask === 0xffffffff ? `keys[base + ${word}] | 0` : `keys[base + ${word}] & ${mask | 0}`;
   const terms = Array.from(table.ownWords, (word, i) =>
@@ -59,7 +58,7 @@ export function generateProbe(table: Subtable, salt: HashSalt): ProbeCode {
   const body = `'use strict';
 function same(keys, base, entry) {
   const values = table.values;
-  const at = entry * ${live};
+  const at = entry * ${table.stride};
   return (${same.join(' | ') || '0'}) === 0;
 }
 function probe(keys, base, sum) {

@@ -1,8 +1,8 @@
 /**
  * The megaflows of one mask: an open-addressing hash table over the live words (those whose mask is not 0).
  *
- * Layout: entries lie one behind the other, `words.length` masked key words each in `values`, their flow id in `ids`. The hash
- * table holds entry numbers in `slots` and one byte of each entry's hash in `tags`: most probes that find nothing read one
+ * Layout: entries lie one behind the other in `values`, each its masked key words and its flow id, so that both come with one
+ * access to memory. The hash table holds entry numbers in `slots` and one byte of each entry's hash in `tags`: most probes that find nothing read one
  * byte and no more, so that even many big subtables stay in the processor's cache.
  *
  * The hash is a sum over words: seed + sum of mix(word & mask) * multiplier of the word, then spread. A sum does not care for order, so
@@ -32,8 +32,9 @@ export class Subtable {
   /** By slot. */
   slots = new Int32Array(8);
   tags = new Uint8Array(8);
-  /** By entry: flow id, words. */
-  ids = new Int32Array(4);
+  /** Words of an entry: those of the key, then the flow id. */
+  readonly stride: number;
+  /** stride words an entry. */
   values: Uint32Array;
   /** Live entries; slots that are not empty. */
   count = 0;
@@ -43,7 +44,7 @@ export class Subtable {
   /** Code for this mask, once it is hot. */
   generated: ProbeCode | undefined;
   private readonly salt: HashSalt;
-  /** Entries used so far; given-up ones below it, linked by `ids` as -2 - next. */
+  /** Entries used so far; given-up ones below it, each with the next one in place of its id. */
   private end = 0;
   private free = NO_ENTRY;
 
@@ -53,7 +54,8 @@ export class Subtable {
     this.ownWords = words;
     this.ownMasks = masks;
     this.salt = salt;
-    this.values = new Uint32Array(4 * words.length);
+    this.stride = words.length + 1;
+    this.values = new Uint32Array(4 * this.stride);
   }
 
   /** Divides the words anew: those in `shared` (by word, not 0) are in the sum if this mask takes all of them whole. */
@@ -89,10 +91,15 @@ export class Subtable {
     }
   }
 
+  /** The flow id of a live entry. */
+  idOf(entry: number): number {
+    return this.values[entry * this.stride + this.words.length];
+  }
+
   /** True when the key at keys[base ..] matches the entry. */
   same(keys: Uint32Array, base: number, entry: number): boolean {
     const { words, masks, values } = this;
-    const at = entry * words.length;
+    const at = entry * this.stride;
     for (let i = 0; i < words.length; i++) {
       if (((keys[base + words[i]] & masks[i]) ^ values[at + i]) !== 0) return false;
     }
@@ -101,7 +108,7 @@ export class Subtable {
 
   /** True when `values` under this mask are the entry's. */
   holds(entry: number, values: ArrayLike<number>): boolean {
-    const at = entry * this.words.length;
+    const at = entry * this.stride;
     for (let i = 0; i < this.words.length; i++) {
       if (((values[i] & this.masks[i]) ^ this.values[at + i]) !== 0) return false;
     }
@@ -113,8 +120,9 @@ export class Subtable {
     if ((this.filled + 1) * 2 > this.tags.length) this.rehash();
     const entry = this.takeEntry();
     const live = this.words.length;
-    for (let i = 0; i < live; i++) this.values[entry * live + i] = values[i] & this.masks[i];
-    this.ids[entry] = id;
+    const at = entry * this.stride;
+    for (let i = 0; i < live; i++) this.values[at + i] = values[i] & this.masks[i];
+    this.values[at + live] = id;
     this.place(entry);
     this.count++;
     return entry;
@@ -126,7 +134,7 @@ export class Subtable {
     let slot = h & last;
     while (this.slots[slot] !== entry || this.tags[slot] < FIRST_TAG) slot = (slot + 1) & last;
     this.tags[slot] = TAG_TOMBSTONE;
-    this.ids[entry] = -2 - this.free;
+    this.values[entry * this.stride + this.words.length] = this.free;
     this.free = entry;
     this.count--;
   }
@@ -134,15 +142,12 @@ export class Subtable {
   private takeEntry(): number {
     const entry = this.free;
     if (entry !== NO_ENTRY) {
-      this.free = -2 - this.ids[entry];
+      this.free = this.idOf(entry) | 0;
       return entry;
     }
-    if (this.end === this.ids.length) {
-      const ids = new Int32Array(this.end * 2);
+    if (this.end * this.stride === this.values.length) {
       const values = new Uint32Array(this.values.length * 2);
-      ids.set(this.ids);
       values.set(this.values);
-      this.ids = ids;
       this.values = values;
     }
     return this.end++;
@@ -150,7 +155,7 @@ export class Subtable {
 
   private hashOf(entry: number): number {
     const { words, values, salt } = this;
-    const at = entry * words.length;
+    const at = entry * this.stride;
     let h = salt.seed;
     for (let i = 0; i < words.length; i++) {
       h = (h + term(values[at + i] | 0, salt.multipliers[words[i]])) | 0;

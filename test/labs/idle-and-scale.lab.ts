@@ -36,6 +36,11 @@ describe.sequential('idle and scale', () => {
     await sleep(IDLE_MS);
     const used = (await vswitch.cpuMs()) - before;
     console.log(`idle with 10 ports: ${((100 * used) / IDLE_MS).toFixed(2)} % of a core`);
+    const status = await machine.sh(`cat /proc/${await vswitch.daemonPid()}/status`);
+    const residentMb = Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+    console.log(`resident memory: ${residentMb.toFixed(0)} MiB, 20 of them the ports' rings`);
+    // 114 where it was written; most of it is Node's own.
+    expect(residentMb).toBeLessThan(140);
     // The number is what counts, and it is printed; the bound only tells resting from polling on a busy machine.
     expect(used).toBeLessThan(IDLE_MS / 20);
   });
