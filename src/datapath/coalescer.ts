@@ -175,4 +175,4 @@ export class Coalescer {
 }
 
 const differ = (view: DataView, a: number, b: number): boolean =>
-  view.getUint32(a) !== view.getUint32(b);
+  view.getInt32(a, true) !== view.getInt32(b, true);

@@ -18,6 +18,9 @@ export const MAX_SEGMENTS = 1024;
 
 const TCP_FIN_PSH = 0x09;
 const TCP_CWR = 0x80;
+/** Offsets of 16-bit words in transport headers. */
+const TCP_VARYING = [4, 6, 12, 16];
+const UDP_VARYING = [4, 6];
 
 /**
  * Writes frame p's full transport checksum in place of the pseudo header's sum and clears NEEDS_CSUM. False when
@@ -48,9 +51,9 @@ export class Segmenter {
   private l4 = 0;
   private size = 0;
   private payload = 0;
-  /** Sums of what segments have in common: IPv4 header without length, identification and checksum; pseudo header without length. */
+  /** Sums of what segments have in common: IPv4 header without length, identification and checksum; pseudo and transport header without what differs. */
   private ipSum = 0;
-  private pseudoSum = 0;
+  private transportSum = 0;
   private isIpv6 = false;
   private proto = 0;
   private noChecksum = false;
@@ -115,11 +118,18 @@ export class Segmenter {
     this.count = Math.ceil(this.payload / this.size);
     this.segmentBytes = this.headerBytes + Math.min(this.size, this.payload);
     const ip = start + l3;
-    if (this.isIpv6) this.pseudoSum = pseudoHeader6(view, ip, this.proto, 0);
+    if (this.isIpv6) this.transportSum = pseudoHeader6(view, ip, this.proto, 0);
     else {
       const varying = view.getUint16(ip + 2) + view.getUint16(ip + 4) + view.getUint16(ip + 10);
       this.ipSum = sumBytes(view, ip, (view.getUint8(ip) & 15) * 4) - varying;
-      this.pseudoSum = pseudoHeader4(view, ip, this.proto, 0);
+      this.transportSum = pseudoHeader4(view, ip, this.proto, 0);
+    }
+    const tcp = start + l4;
+    this.transportSum += sumBytes(view, tcp, this.headerBytes - l4);
+    // What differs comes with each segment: sequence number, flags and checksum, or length and checksum.
+    const varying = this.proto === IP_PROTO_TCP ? TCP_VARYING : UDP_VARYING;
+    for (let i = 0; i < varying.length; i++) {
+      this.transportSum -= view.getUint16(tcp + varying[i]);
     }
     return this.count;
   }
@@ -145,7 +155,7 @@ export class Segmenter {
     const payload = Math.min(this.size, this.payload - from);
     let k = 0;
     for (const end = headerBytes - 3; k < end; k += 4) {
-      view.setInt32(to + k, view.getInt32(start + k));
+      view.setInt32(to + k, view.getInt32(start + k, true), true);
     }
     for (; k < headerBytes; k++) view.setUint8(to + k, view.getUint8(start + k));
     const bytes = headerBytes + payload;
@@ -160,29 +170,21 @@ export class Segmenter {
       view.setUint16(ip + 4, id);
       view.setUint16(ip + 10, checksumOf(this.ipSum + bytes - this.l3 + id));
     }
+    // The payload lies behind an even number of bytes of its transport header.
+    const sum = this.transportSum + transportBytes + this.region.sum(this.payloadAt(i), payload);
     if (this.proto === IP_PROTO_TCP) {
-      view.setUint32(l4 + 4, view.getUint32(l4 + 4) + from);
-      let flags = view.getUint8(l4 + 13);
+      const sequence = (view.getUint32(l4 + 4) + from) >>> 0;
+      let flags = view.getUint16(l4 + 12);
       if (i < this.count - 1) flags &= ~TCP_FIN_PSH;
       if (i > 0) flags &= ~TCP_CWR;
-      view.setUint8(l4 + 13, flags);
-      view.setUint16(l4 + 16, 0);
-      view.setUint16(l4 + 16, this.transportChecksum(l4, i, payload));
+      view.setUint32(l4 + 4, sequence);
+      view.setUint16(l4 + 12, flags);
+      const varying = (sequence >>> 16) + (sequence & 0xffff) + flags;
+      view.setUint16(l4 + 16, checksumOf(sum + varying));
     } else {
       view.setUint16(l4 + 4, transportBytes);
-      view.setUint16(l4 + 6, 0);
-      if (!this.noChecksum) {
-        view.setUint16(l4 + 6, this.transportChecksum(l4, i, payload) || 0xffff);
-      }
+      view.setUint16(l4 + 6, this.noChecksum ? 0 : checksumOf(sum + transportBytes) || 0xffff);
     }
     return payload;
-  }
-
-  /** Of segment `i`, whose transport header (an even number of bytes) is at `l4`. */
-  private transportChecksum(l4: number, i: number, payload: number): number {
-    const { region } = this;
-    const header = this.headerBytes - this.l4;
-    const sum = region.sum(l4, header) + region.sum(this.payloadAt(i), payload);
-    return checksumOf(this.pseudoSum + header + payload + sum);
   }
 }
