@@ -23,7 +23,7 @@ export type PortNo = number & { readonly [portNoBrand]: true };
  */
 export type PortSpec = PortKind & {
   /** Further receive queues of the same device, each with a descriptor of its own. */
-  readonly queues?: readonly PortKind[];
+  readonly queues?: readonly Extract<PortKind, { fd: number }>[];
 };
 
 type PortKind =

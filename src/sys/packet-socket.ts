@@ -54,7 +54,12 @@ const RECEIVE_BUFFER_BYTES = 8 << 20;
 const SEND_BUFFER_BYTES = 8 << 20;
 
 /** Fits PortSpec (datapath.ts). The caller closes it with closeDevice(). */
-export type PacketSocket =
+export type PacketSocket = PacketQueue & {
+  /** Further receive queues (packet-queues.ts). */
+  readonly queues?: readonly PacketQueue[];
+};
+
+type PacketQueue =
   | {
       kind: 'packet';
       fd: number;
@@ -73,6 +78,8 @@ export interface PacketSocketOptions {
   mtu: number;
   /** Receive slots for frames of the usual MTU; larger slots are fewer, for the same memory. 0: no ring. */
   slotCount?: number;
+  /** Called when the socket is ready and receives nothing yet. */
+  beforeBind?: (fd: number, name: string) => void;
 }
 
 /** Opens, sets up and binds. Rejects with a SystemError that names the interface. */
@@ -95,6 +102,7 @@ export async function openPacketSocket(options: PacketSocketOptions): Promise<Pa
     becomePromiscuous(fd, ifindex, name);
     bindTo(sendFd, ifindex, 0, name);
     takeSocketError(sendFd);
+    options.beforeBind?.(fd, name);
     bindTo(fd, ifindex, ETH_P_ALL, name);
     // An interface that is down leaves ENETDOWN behind; the kernel hooks the socket in when it comes up.
     takeSocketError(fd);
@@ -108,9 +116,16 @@ export async function openPacketSocket(options: PacketSocketOptions): Promise<Pa
 }
 
 /** Closes all descriptors of a socket or TAP on the thread pool. Resolves when they are closed. */
-export async function closeDevice(open: { fd: number; sendFd?: number }): Promise<void> {
+export async function closeDevice({ queues = [], ...open }: OpenDevice): Promise<void> {
   const { fd, sendFd = -1 } = open;
-  await Promise.all([fd, sendFd].filter((each) => each >= 0).map(closeDescriptor));
+  const closing = [fd, sendFd].filter((each) => each >= 0).map(closeDescriptor);
+  await Promise.all([...closing, ...queues.map(closeDevice)]);
+}
+
+interface OpenDevice {
+  readonly fd: number;
+  readonly sendFd?: number;
+  readonly queues?: readonly OpenDevice[];
 }
 
 /** Closes a socket or TAP on the thread pool: the kernel makes closers wait. Resolves when it is closed. */

@@ -9,7 +9,7 @@
 import { openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { addressOf, callAsync, ioctl } from './libc.ts';
-import { closeDescriptor } from './packet-socket.ts';
+import { closeDescriptor, closeDevice } from './packet-socket.ts';
 import { SystemError } from './system-error.ts';
 
 const TUNSETIFF = 0x400454ca;
@@ -24,6 +24,7 @@ const IFF_TAP = 0x0002;
 const IFF_NO_PI = 0x1000;
 const IFF_VNET_HDR = 0x4000;
 const IFF_TUN_EXCL = 0x8000;
+const IFF_MULTI_QUEUE = 0x0100;
 
 const TUN_F_CSUM = 0x01;
 const TUN_F_TSO = 0x02 | 0x04 | 0x08; // TSO4, TSO6, TSO_ECN
@@ -45,6 +46,8 @@ export interface TapDevice {
   mtu: number;
   /** TUN_F_* bits that the kernel took: what it may hand us unfinished. */
   offloadBits: number;
+  /** Further queues of the device. */
+  queues?: readonly TapDevice[];
 }
 
 export interface TapOptions {
@@ -55,10 +58,33 @@ export interface TapOptions {
   adopt?: boolean;
   /** Runs the opening of the clone device, in the network namespace where the TAP is to be; by default in ours. */
   within?: (open: () => number) => number;
+  /** Queues; with more than one the kernel divides frames among them by flow. An existing device keeps to the one that it has. */
+  queues?: number;
 }
 
 /** Creates the device. Rejects with an Error that says what to do about it. */
 export async function openTap(options: TapOptions): Promise<TapDevice> {
+  const count = options.queues ?? 1;
+  let first: TapDevice;
+  try {
+    first = await openQueue(options, count > 1);
+  } catch (failure) {
+    // A device that exists has several queues or one, and is attached to as it is.
+    if (!options.adopt || !(failure instanceof WrongKindError)) throw failure;
+    return openQueue(options, count <= 1);
+  }
+  const queues: TapDevice[] = [];
+  try {
+    const further = { ...options, adopt: true };
+    while (queues.length < count - 1) queues.push(await openQueue(further, true));
+  } catch (failure) {
+    await closeDevice({ ...first, queues });
+    throw failure;
+  }
+  return count > 1 ? { ...first, queues } : first;
+}
+
+async function openQueue(options: TapOptions, isOneOfMany: boolean): Promise<TapDevice> {
   const { name, mtu } = options;
   const problem = nameProblem(name);
   if (problem) throw new Error(`${name}: ${problem}`);
@@ -67,7 +93,8 @@ export async function openTap(options: TapOptions): Promise<TapDevice> {
   try {
     const request = new Uint8Array(new ArrayBuffer(IFREQ_BYTES));
     new TextEncoder().encodeInto(name, request);
-    const flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (options.adopt ? 0 : IFF_TUN_EXCL);
+    const kind = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (isOneOfMany ? IFF_MULTI_QUEUE : 0);
+    const flags = kind | (options.adopt ? 0 : IFF_TUN_EXCL);
     new DataView(request.buffer).setUint16(NAME_BYTES, flags, true);
     // Under the routing lock of the kernel, which others may hold for long.
     const result = await callAsync(ioctl, fd, TUNSETIFF, addressOf(request));
@@ -135,12 +162,17 @@ function openCloneDevice(name: string): number {
   }
 }
 
+/** The device exists and has another kind, or several queues instead of one, or the reverse. */
+class WrongKindError extends Error {}
+
 function creationFailure(name: string, code: number): Error {
   switch (code) {
     case constants.errno.EBUSY:
       return new Error(`${name}: a network device of this name exists already and is in use`);
     case constants.errno.EINVAL:
-      return new Error(`${name}: a network device of this name exists already and is no TAP`);
+      return new WrongKindError(
+        `${name}: a network device of this name exists already and is no TAP`,
+      );
     case constants.errno.EPERM:
       return new Error(`${name}: no permission to create a TAP device (CAP_NET_ADMIN is needed)`);
     default:

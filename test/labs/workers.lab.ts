@@ -8,36 +8,37 @@ import { addHost, pingsWithin, transfer } from './support/host.ts';
 import { Machine } from './support/machine.ts';
 import { isReference, Switch } from './support/switch.ts';
 
-/** Sends `count` numbered datagrams to port 7000 at `rate` a second, after one that makes the flow known. */
+/** Sends `count` numbered datagrams to port 7000 at `rate` a second, in `flows` flows in turn, after one of each that makes it known. */
 const SENDER = `
 import socket, sys, time
-to, count, rate = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
+to, count, rate, flows = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+s = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(flows)]
+for one in s: one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
 began = time.monotonic()
 for n in range(count):
-    s.sendto(n.to_bytes(4, 'big'), (to, 7000))
-    if n == 0: time.sleep(0.3); began += 0.3
+    s[n % flows].sendto(n.to_bytes(4, 'big'), (to, 7000))
+    if n == flows - 1: time.sleep(0.3); began += 0.3
     if n % 20 == 19:
         ahead = n / rate - (time.monotonic() - began)
         if ahead > 0: time.sleep(ahead)
 `;
-/** Receives them until none comes for two seconds; prints how many came and how many were late. */
+/** Receives them until none comes for two seconds; prints how many came and how many after a later one of their flow. */
 const RECEIVER = `
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, 33, 1 << 25)
 s.bind(('', 7000))
-got, late, last = 0, 0, -1
+got, late, last = 0, 0, {}
 s.settimeout(10)
 print('ready', flush=True)
 try:
     while True:
-        n = int.from_bytes(s.recv(64), 'big')
+        data, source = s.recvfrom(64)
+        n = int.from_bytes(data, 'big')
         s.settimeout(2)
         got += 1
-        late += n < last
-        last = max(last, n)
+        late += n <= last.get(source, -1)
+        last[source] = max(last.get(source, -1), n)
 except TimeoutError:
     print(got, late, flush=True)
 `;
@@ -59,10 +60,17 @@ describe.skipIf(isReference()).sequential('datapath workers', () => {
     machine.sh(`ovs-vsctl set Open_vSwitch . other_config:n-datapath-workers=${count}`);
 
   /** Numbered datagrams from `from` to `to`: how many came, and how many after a later one. */
-  const stream = async (from: string, to: string, address: string, count: number, rate: number) => {
+  const stream = async (
+    from: string,
+    to: string,
+    address: string,
+    count: number,
+    rate: number,
+    flows = 1,
+  ) => {
     const receiver = machine.start(python(to, RECEIVER));
     await machine.until(`ip netns exec ${to} ss -Hlun sport = :7000`, (out) => out !== '');
-    await machine.sh(python(from, SENDER, address, String(count), String(rate)));
+    await machine.sh(python(from, SENDER, address, `${count} ${rate} ${flows}`));
     await receiver.ended;
     const [got, late] = receiver.output().trim().split('\n').at(-1)!.split(' ').map(Number);
     return { got, late };
@@ -188,6 +196,38 @@ describe.skipIf(isReference()).sequential('datapath workers', () => {
     expect(bound).toMatch(/^\s*1 Cpus_allowed_list:\t0$/m);
     await machine.sh('ovs-vsctl remove Open_vSwitch . other_config pmd-cpu-mask');
     expect(await threads()).toBe(2);
+  });
+
+  step('divide the flows of one port among its queues', async () => {
+    await machine.sh(
+      `ovs-vsctl set interface p1 options:n_rxq=2 -- add-port br0 i1 -- set interface i1 type=internal options:n_rxq=2 &&
+       ip link set i1 netns h2 && ip -n h2 addr add 10.0.1.2/24 dev i1 && ip -n h2 link set i1 up &&
+       ip -n h1 addr add 10.0.1.1/24 dev eth0`,
+    );
+    const shown = await machine.sh('ovs-appctl dpif-netdev/pmd-rxq-show');
+    for (const port of ['p1', 'i1']) {
+      for (const queue of [0, 1])
+        expect(shown).toMatch(new RegExp(`${port} +queue-id: +${queue} `));
+    }
+    expect(await pingsWithin(machine, 'h1', '10.0.1.2', 5000)).toBe(true);
+    await machine.sh('ovs-appctl dpif-netdev/pmd-stats-clear && ovs-ofctl del-flows br0 udp');
+    await machine.sh('ovs-ofctl add-flow br0 priority=10,udp,actions=normal');
+    const [there, back] = await Promise.all([
+      stream('h1', 'h2', '10.0.1.2', 30_000, 8_000, 32),
+      stream('h2', 'h1', '10.0.1.1', 30_000, 8_000, 32),
+    ]);
+    expect(there).toEqual({ got: 30_000, late: 0 });
+    expect(back).toEqual({ got: 30_000, late: 0 });
+    await machine.sh('ovs-appctl revalidator/wait');
+    expect(await flowCount('udp')).toBe(60_000);
+    const received = (await machine.sh('ovs-appctl dpif-netdev/pmd-stats-show'))
+      .match(/(?<=packets received: )\d+/g)
+      ?.map(Number);
+    expect(received?.[0]).toBeGreaterThan(10_000);
+    expect(received?.[1]).toBeGreaterThan(10_000);
+    await machine.sh(
+      'ovs-vsctl remove interface p1 options n_rxq -- del-port i1 && ip -n h1 addr del 10.0.1.1/24 dev eth0',
+    );
   });
 
   step('shape a port and meter a flow as one would', async () => {

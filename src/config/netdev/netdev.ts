@@ -3,7 +3,13 @@
  * frames (`spec`) and the database something true to say (`status`). One opener per interface type stands in a table
  * (netdev-types.ts); the datapath knows nothing of types.
  */
-import type { Datapath, PortNo, PortSpec, PortStats } from '../../datapath/datapath.ts';
+import {
+  type Datapath,
+  MAX_WORKERS,
+  type PortNo,
+  type PortSpec,
+  type PortStats,
+} from '../../datapath/datapath.ts';
 import type { TunnelConfig } from '../../tunnels/tunnel-config.ts';
 import type { RunningDevice } from '../report-ops.ts';
 import type { WantedInterface } from '../wanted.ts';
@@ -76,6 +82,17 @@ export async function addToDatapath(
     if (other === null) throw failure;
     await datapath.addPort(portNo, name, other);
   }
+}
+
+/** Receive queues that `options:n_rxq` asks for. Throws a NetdevError for what is no number of them. */
+export function receiveQueues({ name, options }: WantedInterface): number {
+  const asked = options.n_rxq;
+  if (asked === undefined) return 1;
+  const count = /^\d+$/.test(asked) ? Number(asked) : 0;
+  if (count >= 1 && count <= MAX_WORKERS) return count;
+  throw new NetdevError(
+    `could not open network device ${name}: options:n_rxq=${asked}: not a number from 1 to ${MAX_WORKERS}`,
+  );
 }
 
 /** The methods of moving frames that `options:io` may name. Throws a NetdevError that names them. */

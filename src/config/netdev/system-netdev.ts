@@ -7,10 +7,11 @@
  */
 import { driverInfo, joinsSegments, linkSettings, setJoinsSegments } from '../../sys/ethtool.ts';
 import type { Link, Links } from '../../sys/links.ts';
-import { closeDevice, openPacketSocket, type PacketSocket } from '../../sys/packet-socket.ts';
+import { openPacketQueues } from '../../sys/packet-queues.ts';
+import { closeDevice, type PacketSocket } from '../../sys/packet-socket.ts';
 import type { RunningDevice } from '../report-ops.ts';
 import type { WantedInterface } from '../wanted.ts';
-import { chosenIo, type Netdev, NetdevError } from './netdev.ts';
+import { chosenIo, type Netdev, NetdevError, receiveQueues } from './netdev.ts';
 
 /** The whole error text for a device that is not there, with where it may be. */
 export type MissingDeviceText = (name: string) => Promise<string>;
@@ -30,22 +31,24 @@ export async function openSystem(
     );
   }
   const io = chosenIo(want, IO_METHODS);
-  const socket = await open(link, io !== 'packet-plain');
+  const queues = receiveQueues(want);
+  const socket = await open(link, io !== 'packet-plain', queues);
   if (io === 'packet-ring' && socket.kind !== 'packet') {
     await closeDevice(socket);
     throw new NetdevError(
       `could not open network device ${want.name}: options:io=packet-ring: the kernel grants no receive ring`,
     );
   }
-  return new SystemNetdev(link, socket, links, io);
+  return new SystemNetdev(link, socket, links, io, queues);
 }
 
 const IO_METHODS = ['packet-ring', 'packet-plain'] as const;
 
-async function open(link: Link, withRing: boolean): Promise<PacketSocket> {
+async function open(link: Link, withRing: boolean, queues: number): Promise<PacketSocket> {
   const { name, ifindex, mtu } = link;
+  const options = { name, ifindex, mtu, ...(withRing ? {} : { slotCount: 0 }) };
   try {
-    return await openPacketSocket({ name, ifindex, mtu, ...(withRing ? {} : { slotCount: 0 }) });
+    return await openPacketQueues(options, queues);
   } catch (failure) {
     throw new NetdevError(`could not open network device ${(failure as Error).message}`);
   }
@@ -61,11 +64,12 @@ class SystemNetdev implements Netdev {
   private last: Link;
   private readonly driver: Readonly<Record<string, string>>;
   private readonly io: string | null;
+  private readonly queues: number;
   /** True when the kernel joins segments because we asked it to. */
   private isJoining = false;
 
   /** `io`: the method that the user insists on. */
-  constructor(link: Link, spec: PacketSocket, links: Links, io: string | null) {
+  constructor(link: Link, spec: PacketSocket, links: Links, io: string | null, queues: number) {
     this.name = link.name;
     this.ifindex = link.ifindex;
     this.spec = spec;
@@ -74,6 +78,7 @@ class SystemNetdev implements Netdev {
     this.last = link;
     this.driver = { ...driverInfo(link.name) };
     this.io = io;
+    this.queues = queues;
   }
 
   current(): boolean {
@@ -108,7 +113,7 @@ class SystemNetdev implements Netdev {
 
   async fallBack(): Promise<boolean> {
     if (this.io !== null || this.spec.kind === 'packet-plain') return false;
-    const plain = await open(this.last, false);
+    const plain = await open(this.last, false, this.queues);
     await closeDevice(this.spec);
     this.spec = plain;
     return true;

@@ -6,11 +6,10 @@
  * Devices are persistent: one that a killed daemon left, here or in a named namespace, is attached to again with all its
  * addresses and routes.
  */
-import type { PortSpec } from '../../datapath/datapath.ts';
 import { driverInfo } from '../../sys/ethtool.ts';
 import type { Link, Links } from '../../sys/links.ts';
 import { inNamespace, NETNS_DIRECTORY, namespaceOf } from '../../sys/netns.ts';
-import { closeDescriptor } from '../../sys/packet-socket.ts';
+import { closeDevice } from '../../sys/packet-socket.ts';
 import {
   isTapAlive,
   openTap,
@@ -20,7 +19,7 @@ import {
 } from '../../sys/tap.ts';
 import type { RunningDevice } from '../report-ops.ts';
 import type { WantedInterface } from '../wanted.ts';
-import { chosenIo, type Netdev, NetdevError } from './netdev.ts';
+import { chosenIo, type Netdev, NetdevError, receiveQueues } from './netdev.ts';
 import { linkStatus } from './system-netdev.ts';
 
 const DEFAULT_MTU = 1500;
@@ -34,12 +33,13 @@ export async function openTapNetdev(
   mac: bigint,
 ): Promise<Netdev> {
   chosenIo(want, ['tap']);
+  const queues = receiveQueues(want);
   const away = await attachElsewhere(want, links);
   if (away !== null) return new TapNetdev(want.name, { ...away, mtu: UNKNOWN_MTU }, null, links);
   const mtu = want.mtuRequest ?? DEFAULT_MTU;
   try {
     const isNew = links.get(want.name) === undefined;
-    const device = await openTap({ name: want.name, mtu, adopt: true });
+    const device = await openTap({ name: want.name, mtu, adopt: true, queues });
     setTapPersistent(device.fd, true);
     links.refresh();
     const link = links.get(want.name);
@@ -72,12 +72,12 @@ async function attachElsewhere(want: WantedInterface, links: Links): Promise<Tap
 class TapNetdev implements Netdev {
   readonly name: string;
   readonly typeText = 'tap';
-  readonly spec: PortSpec & { fd: number };
+  readonly spec: TapDevice;
   readonly ifindex: number;
   private readonly links: Links;
   private readonly driver: Readonly<Record<string, string>>;
 
-  constructor(name: string, spec: PortSpec & { fd: number }, link: Link | null, links: Links) {
+  constructor(name: string, spec: TapDevice, link: Link | null, links: Links) {
     this.name = name;
     this.ifindex = link?.ifindex ?? 0;
     this.spec = spec;
@@ -133,6 +133,6 @@ class TapNetdev implements Netdev {
 
   async close(remove: boolean): Promise<void> {
     if (remove) setTapPersistent(this.spec.fd, false);
-    await closeDescriptor(this.spec.fd);
+    await closeDevice(this.spec);
   }
 }
