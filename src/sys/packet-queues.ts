@@ -43,11 +43,7 @@ export async function openPacketQueues(
       const queue = await openPacketSocket({ ...options, beforeBind: receiveNothing });
       queues.push(queue);
       join(queue.fd, group, 0, options.name);
-      check(
-        setsockopt(queue.fd, SOL_SOCKET, SO_DETACH_FILTER, 0, 0),
-        'SO_DETACH_FILTER',
-        options.name,
-      );
+      detachFilter(queue.fd, options.name);
     }
   } catch (failure) {
     await closeDevice({ ...first, queues });
@@ -80,4 +76,10 @@ function receiveNothing(fd: number, name: string): void {
   program.setBigUint64(8, BigInt(addressOf(filter)), true);
   const at = addressOf(new Uint8Array(program.buffer));
   check(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, at, 16), 'SO_ATTACH_FILTER', name);
+}
+
+function detachFilter(fd: number, name: string): void {
+  // The value is not read, but must be there.
+  const at = addressOf(new Uint8Array(new ArrayBuffer(4)));
+  check(setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, at, 4), 'SO_DETACH_FILTER', name);
 }
