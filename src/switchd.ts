@@ -42,7 +42,7 @@ import { answersOn, EmbeddedDatabase } from './ovsdb/server/embedded-database.ts
 import { DirectSocket } from './sys/direct-socket.ts';
 import { Links } from './sys/links.ts';
 import { createPidfile, type Pidfile, PidfileError } from './sys/pidfile.ts';
-import { setNiceness } from './sys/priority.ts';
+import { setNicenessOfAll } from './sys/priority.ts';
 import { Neighbors } from './tunnels/neighbors.ts';
 import { Router } from './tunnels/router.ts';
 import { CommandTable } from './unixctl/command.ts';
@@ -165,7 +165,7 @@ export async function startSwitch(
     return fabric;
   };
   const real = once(() => {
-    setNiceness(NICENESS);
+    setNicenessOfAll(NICENESS);
     const datapath = new DatapathWorkers({
       clock,
       logger: vlog.module('dpif_netdev'),
