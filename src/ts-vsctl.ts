@@ -5,6 +5,7 @@ import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runVsctl } from './cli/vsctl/client.ts';
 import { openLog } from './cli/vsctl/log.ts';
+import { nameOf } from './cli/vsctl/name.ts';
 import { writeText } from './cli/write-text.ts';
 import type { Logger } from './util/logger.ts';
 import { RealClock } from './util/real-clock.ts';
@@ -24,7 +25,10 @@ function parentName(): string | null {
   }
 }
 
+const name = nameOf(process.argv[1]);
+
 process.exitCode = await runVsctl(process.argv.slice(2), {
+  name,
   env: process.env,
   isTerminal: process.stdout.isTTY === true,
   print: (text) => writeText(STDOUT, text),
@@ -45,7 +49,7 @@ process.exitCode = await runVsctl(process.argv.slice(2), {
   openLog: (options) => {
     const { pid } = process;
     const console = (line: string): void => writeText(STDERR, `${line}\n`);
-    moduleOf = openLog(options, { clock: new RealClock(), pid, console });
+    moduleOf = openLog(options, { name, clock: new RealClock(), pid, console });
     return moduleOf;
   },
 });

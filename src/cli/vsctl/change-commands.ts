@@ -1,10 +1,10 @@
 /** The commands that change rows of any table: set, add, remove, clear, create, destroy (ovs-vsctl(8), "Database Commands"). */
 import type { Column, TableSchema } from '../../ovsdb/server/database-schema.ts';
-import { type Datum, isUuid, subtract } from '../../ovsdb/server/datum.ts';
+import { type Datum, isUuid, subtract, union } from '../../ovsdb/server/datum.ts';
 import type { DatumType } from '../../ovsdb/server/datum-type.ts';
 import type { Attempt, RowRef } from './attempt.ts';
 import { readColumnKeyValue } from './column-argument.ts';
-import { command } from './command.ts';
+import { type Call, command } from './command.ts';
 import { recordOf, tableOf } from './database-commands.ts';
 import { readAtomText, readDatumText } from './datum-text.ts';
 import type { Wanted } from './monitored-database.ts';
@@ -13,28 +13,21 @@ import { wantRecord } from './records.ts';
 import { fail } from './vsctl-error.ts';
 
 /** Throws VsctlError for a column that only new rows may set. */
-function mutableColumn(table: TableSchema, column: Column): Column {
-  if (!column.isMutable)
-    fail(`cannot modify read-only column ${column.name} in table ${table.name}`);
-  return column;
+function checkMutable({ table, uuid }: RowRef, column: Column): void {
+  if (column.isMutable || !table.rows.has(uuid)) return;
+  fail(`cannot modify read-only column ${column.name} in table ${table.schema.name}`);
 }
 
 /** What an assignment reads. Throws VsctlError. */
-export function wantAssignment(
-  wanted: Wanted,
-  table: TableSchema,
-  argument: string,
-  isNewRow = false,
-): void {
-  const { column } = readColumnKeyValue(table, argument);
-  if (!isNewRow) mutableColumn(table, column);
-  wanted.add(table.name, column.name);
+export function wantAssignment(wanted: Wanted, table: TableSchema, argument: string): void {
+  wanted.add(table.name, readColumnKeyValue(table, argument).column.name);
 }
 
 /** Carries out COLUMN[:KEY]=VALUE on a row. Throws VsctlError. */
 export function assign(attempt: Attempt, row: RowRef, argument: string): void {
   const { column, key, value } = readColumnKeyValue(row.table.schema, argument);
   const { type } = column;
+  checkMutable(row, column);
   if (key === null) {
     attempt.write(row, column, readDatumText(type, value, attempt.resolve));
     return;
@@ -66,15 +59,17 @@ const set = command({
 
 const things = ({ value }: DatumType): string => (value === null ? 'values' : 'pairs');
 
-function preparedColumn(
-  call: Parameters<typeof tableOf>[0],
-  wanted: Wanted,
-): { table: TableSchema; column: Column } {
+function wantColumn(call: Call, wanted: Wanted): void {
   const table = tableOf(call);
   wantRecord(wanted, table.name);
-  const column = mutableColumn(table, findColumn(table, call.args[2]));
-  wanted.add(table.name, column.name);
-  return { table, column };
+  wanted.add(table.name, findColumn(table, call.args[2]).name);
+}
+
+/** The column that add and remove change. Throws VsctlError. */
+function changedColumn(call: Call, row: RowRef): Column {
+  const column = findColumn(row.table.schema, call.args[2]);
+  checkMutable(row, column);
+  return column;
 }
 
 const add = command({
@@ -82,17 +77,27 @@ const add = command({
   args: '!TABLE !RECORD !COLUMN +?KEY=VALUE',
   options: ['--if-exists'],
   usage: 'add TABLE RECORD COLUMN [KEY=]VALUE...  add values to a column of a row',
-  prepare: (call, wanted) => void preparedColumn(call, wanted),
-  run: (call, { attempt }) => {
+  prepare: wantColumn,
+  run: (call, { attempt, isLast }) => {
     const row = recordOf(call, attempt);
     if (row === undefined) return;
-    const column = findColumn(row.table.schema, call.args[2]);
+    const column = changedColumn(call, row);
     const { type } = column;
-    // The server counts: it knows what the column holds by then.
     const some = { ...type, min: 1, max: Number.POSITIVE_INFINITY };
-    for (const text of call.args.slice(3)) {
-      attempt.add(row, column, readDatumText(some, text, attempt.resolve));
+    const added = call.args.slice(3).map((text) => readDatumText(some, text, attempt.resolve));
+    if (isLast) {
+      // The server counts: it knows what the column holds by then.
+      for (const datum of added) attempt.add(row, column, datum);
+      return;
     }
+    const all = added.reduce(union, attempt.read(row, column));
+    if (all.keys.length > type.max) {
+      fail(
+        `"add" operation would put ${all.keys.length} ${things(type)} in column ${column.name} of table ${row.table.schema.name} but the maximum number is ${type.max}`,
+      );
+    }
+    attempt.verify(row, column);
+    attempt.write(row, column, all);
   },
 });
 
@@ -108,11 +113,11 @@ const remove = command({
   args: '!TABLE !RECORD !COLUMN +KEY|VALUE|KEY=VALUE',
   options: ['--if-exists'],
   usage: 'remove TABLE RECORD COLUMN VALUE...  remove values, keys or pairs from a column',
-  prepare: (call, wanted) => void preparedColumn(call, wanted),
+  prepare: wantColumn,
   run: (call, { attempt }) => {
     const row = recordOf(call, attempt);
     if (row === undefined) return;
-    const column = findColumn(row.table.schema, call.args[2]);
+    const column = changedColumn(call, row);
     const { type } = column;
     let datum = attempt.read(row, column);
     for (const text of call.args.slice(3)) datum = subtract(datum, removed(type, text, attempt));
@@ -135,7 +140,7 @@ const clear = command({
     const table = tableOf(call);
     wantRecord(wanted, table.name);
     for (const name of call.args.slice(2)) {
-      wanted.add(table.name, mutableColumn(table, findColumn(table, name)).name);
+      wanted.add(table.name, findColumn(table, name).name);
     }
   },
   run: (call, { attempt }) => {
@@ -143,6 +148,7 @@ const clear = command({
     if (row === undefined) return;
     for (const name of call.args.slice(2)) {
       const column = findColumn(row.table.schema, name);
+      checkMutable(row, column);
       if (column.type.min > 0) {
         fail(
           `"clear" operation cannot be applied to column ${column.name} of table ${row.table.schema.name}, which is not allowed to be empty`,

@@ -15,7 +15,6 @@ import { Connection } from './connection.ts';
 import { ConnectionFailure } from './connection-failure.ts';
 import { commandsText, helpText, optionsText } from './help.ts';
 import { MonitoredDatabase, Wanted } from './monitored-database.ts';
-import { NAME } from './name.ts';
 import { parseVsctlOptions, type VsctlOptions } from './options.ts';
 import { SCHEMA } from './schema.ts';
 import { printedTable } from './table-output.ts';
@@ -23,6 +22,8 @@ import { type Files, readTlsSettings, type TlsSettings } from './tls-settings.ts
 import { Exit, fail, VsctlError } from './vsctl-error.ts';
 
 export interface World {
+  /** That messages begin with. */
+  readonly name: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly isTerminal: boolean;
   readonly print: (text: string) => void;
@@ -204,7 +205,7 @@ class Client {
       call.output = '';
       call.table = null;
       call.created = null;
-      call.command.run(call, around);
+      call.command.run(call, { ...around, isLast: call === calls.at(-1) });
       if (attempt.mustTryAgain) return null;
     }
     for (const warning of attempt.checkSymbols()) warn(warning);
@@ -268,18 +269,20 @@ class Client {
     for (const row of failed) {
       const why = attempt.text(row, 'error');
       this.world.complain(
-        `${NAME}: Error detected while setting up '${attempt.text(row, 'name')}'${why === '' ? '' : `: ${why}`}.  See ovs-vswitchd log for details.\n`,
+        `${this.world.name}: Error detected while setting up '${attempt.text(row, 'name')}'${why === '' ? '' : `: ${why}`}.  See ovs-vswitchd log for details.\n`,
       );
     }
     if (failed.length === 0) return;
-    this.world.complain(`${NAME}: The default log directory is "${this.options.logDir}".\n`);
+    this.world.complain(
+      `${this.world.name}: The default log directory is "${this.options.logDir}".\n`,
+    );
   }
 }
 
 const INFORMATION = {
   help: helpText,
-  version: () =>
-    `${NAME} (Open vSwitch) ${OVS_VERSION}\nDB Schema ${SCHEMA.version}\n${PROJECT_NAME} ${PROJECT_VERSION}\n`,
+  version: (name: string) =>
+    `${name} (Open vSwitch) ${OVS_VERSION}\nDB Schema ${SCHEMA.version}\n${PROJECT_NAME} ${PROJECT_VERSION}\n`,
   commands: commandsText,
   options: optionsText,
 } as const;
@@ -287,11 +290,11 @@ const INFORMATION = {
 async function execute(argv: readonly string[], world: World): Promise<void> {
   const options = parseVsctlOptions(argv, world.env, COMMANDS.values());
   if (options.information !== null) {
-    world.print(INFORMATION[options.information]());
+    world.print(INFORMATION[options.information](world.name));
     return;
   }
   const log = world.openLog(options);
-  const words = [NAME, ...argv];
+  const words = [world.name, ...argv];
   const calls = parseCalls(COMMANDS, options.words, options.early);
   const called = `Called as ${words.map(quoted).join(' ')}`;
   if (calls.every(changesNothing)) log('vsctl').dbg(called);
@@ -309,7 +312,7 @@ export async function runVsctl(argv: readonly string[], world: World): Promise<n
     if (error instanceof Exit) return error.status;
     const isExpected = error instanceof VsctlError || error instanceof UsageError;
     if (!isExpected && !(error instanceof OvsdbFailure)) throw error;
-    world.complain(`${NAME}: ${error.message}\n`);
+    world.complain(`${world.name}: ${error.message}\n`);
     return 1;
   }
 }

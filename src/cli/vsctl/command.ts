@@ -23,6 +23,8 @@ export interface Call {
 
 export interface Surroundings {
   readonly attempt: Attempt;
+  /** No command follows that could look at what this one did. */
+  readonly isLast: boolean;
   readonly warn: (text: string) => void;
   /** The same for the commands on any table. */
   readonly warnOfTables: (text: string) => void;

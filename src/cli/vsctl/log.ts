@@ -6,7 +6,6 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Clock } from '../../util/clock.ts';
 import { Vlog, type VlogModule } from '../../util/vlog.ts';
-import { NAME } from './name.ts';
 import type { VsctlOptions } from './options.ts';
 import { Exit, fail } from './vsctl-error.ts';
 
@@ -16,6 +15,8 @@ const METHODS = /^(?:libc|null|unix:.*|udp:.*)$/;
 const MODULES = ['vsctl', 'db_ctl_base', 'ovsdb_idl', 'fatal_signal', 'stream_ssl'];
 
 export interface LogPlaces {
+  /** Of the program. */
+  readonly name: string;
   readonly clock: Clock;
   readonly pid: number;
   /** Takes a line without its newline. */
@@ -24,8 +25,8 @@ export interface LogPlaces {
 
 /** Throws VsctlError for a specification that means nothing, and Exit where the file cannot be opened. */
 export function openLog(options: VsctlOptions, places: LogPlaces): (name: string) => VlogModule {
-  const { clock, pid } = places;
-  const origin = { application: NAME, subprogram: '', pid, hostname: hostname() };
+  const { name: application, clock, pid } = places;
+  const origin = { application, subprogram: '', pid, hostname: hostname() };
   const log = new Vlog({ clock, origin, console: places.console });
   for (const name of MODULES) log.module(name);
   log.set('console:warn');
@@ -35,7 +36,7 @@ export function openLog(options: VsctlOptions, places: LogPlaces): (name: string
       const wrong = log.set(value);
       if (wrong !== undefined) fail(`processing "${value}": ${wrong}`);
     } else if (name === 'log-file') {
-      const wrong = log.openFile(resolve(value || `${options.logDir}/${NAME}.log`));
+      const wrong = log.openFile(resolve(value || `${options.logDir}/${application}.log`));
       if (wrong !== undefined) throw new Exit(1);
     } else if (name === 'syslog-method' && !METHODS.test(value)) {
       fail(`unsupported syslog method '${value}'`);

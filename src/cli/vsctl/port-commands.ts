@@ -77,7 +77,7 @@ const PORT = SCHEMA.tables.get('Port') ?? fail('no table Port');
 
 /** Settings may name any column of Port, also those that only new rows may set. */
 export function wantSettings(wanted: Wanted, settings: readonly string[]): void {
-  for (const setting of settings) wantAssignment(wanted, PORT, setting, true);
+  for (const setting of settings) wantAssignment(wanted, PORT, setting);
 }
 
 const addPortCommand = command({

@@ -57,6 +57,7 @@ export const tsVsctl: Client = async (side, args) => {
     err += text;
   };
   const status = await runVsctl(args, {
+    name: 'ts-vsctl',
     env: side.env,
     isTerminal: false,
     print: (text) => {
@@ -73,6 +74,7 @@ export const tsVsctl: Client = async (side, args) => {
     },
     openLog: (options) =>
       openLog(options, {
+        name: 'ts-vsctl',
         clock: new RealClock(),
         pid: 1,
         console: (line) => complain(`${line}\n`),

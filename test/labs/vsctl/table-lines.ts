@@ -190,6 +190,9 @@ add port p1 trunks x
 add port p1 trunks []
 add port p1 tag 1 -- get port p1 tag
 add port p1 tag 2
+add port p1 tag 2 -- list-br
+add br br0 datapath_id x y -- get br br0 datapath_id
+add br br0 external_ids a=1 -- add br br0 external_ids a=2 b=3 -- get br br0 external_ids
 add port p1 tag 1
 add port p1 nope 1
 add port nope trunks 1
@@ -232,6 +235,13 @@ clear br br0 fail_mode -- get br br0 fail_mode
     lines: `
 add-br br0 -- add-port br0 p1
 create qos type=linux-htb
+--id=@b create bridge name=bx -- set bridge @b name=by -- set open . bridges=@b
+--id=@br0 create bridge name=br5 -- set b br5 name=br6 -- set o . bridges=@br0 -- list-br
+set bridge nope name=x
+add bridge br0 name x
+remove bridge br0 name x
+clear bridge nope name
+--db=unix:/nonexistent set bridge br0 name=x
 --columns=type,queues list qos
 create mirror name=m
 create bridge
