@@ -127,14 +127,31 @@ test.each([
     }
     expect(flow[0]).toBe(FLOW_SKIP);
     check(cache.find(key, K.DP_WORDS), round);
+    if (round % 16 === 0) {
+      // A whole batch of different frames, some of them left alone.
+      for (let p = 0; p < 32; p++) {
+        flow[p] = p % 5 === 1 ? FLOW_SKIP : FLOW_MISS;
+        for (const shape of shapes) {
+          for (const w of shape.words) frames.keys[p * K.DP_WORDS + w] = value();
+        }
+      }
+      cache.lookup(frames, flow, 32);
+      for (let p = 0; p < 32; p++) {
+        if (p % 5 === 1) expect(flow[p]).toBe(FLOW_SKIP);
+        else check(flow[p], round, frames.keys.subarray(p * K.DP_WORDS, (p + 1) * K.DP_WORDS));
+      }
+    }
   }
   expect(cache.flowCount).toBe(linear.size);
   expect(cache.maskCount).toBe(
     new Set([...linear.values()].map((e) => `${e.words}/${e.masks}`)).size,
   );
 
-  function check(found: number, round: number): void {
-    const frame = key.subarray(K.DP_WORDS);
+  function check(
+    found: number,
+    round: number,
+    frame: Uint32Array = key.subarray(K.DP_WORDS),
+  ): void {
     if (found >= 0) {
       const entry = linear.get(found);
       if (entry === undefined || !matches(entry, frame)) expect.unreachable(`round ${round}`);
