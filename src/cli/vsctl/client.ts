@@ -122,6 +122,9 @@ class Client {
   private readonly options: VsctlOptions;
   private readonly log: (module: string) => Logger;
   private readonly words: readonly string[];
+  private readonly wanted = new Wanted();
+  private tls: TlsSettings | null = null;
+  private connection: Connection | null = null;
 
   constructor(world: World, options: VsctlOptions, log: Client['log'], words: readonly string[]) {
     this.world = world;
@@ -131,44 +134,48 @@ class Client {
   }
 
   async run(calls: readonly Call[]): Promise<void> {
-    const wanted = new Wanted();
-    wanted.add('Open_vSwitch', ...(this.options.waits ? ['cur_cfg'] : []));
-    for (const call of calls) call.command.prepare(call, wanted);
-    const tls = readTlsSettings(this.options.tls, this.world.files, this.log('stream_ssl'));
-    let connection: Connection | null = null;
+    const { waits, retries, database } = this.options;
+    this.wanted.add('Open_vSwitch', ...(waits ? ['cur_cfg'] : []));
+    for (const call of calls) call.command.prepare(call, this.wanted);
+    this.tls = this.readTls();
     try {
-      connection = await this.connect(tls);
-      const state = await MonitoredDatabase.load(SCHEMA, connection, wanted);
-      await this.carryOut(state, calls);
+      await this.carryOut(await this.load(retries), calls);
     } catch (error) {
       if (!(error instanceof ConnectionFailure)) throw error;
-      fail(`${this.options.database}: database connection failed (${error.message})`);
+      fail(`${database}: database connection failed (${error.message})`);
     } finally {
-      connection?.close();
+      this.connection?.close();
     }
   }
 
-  /** Connects, again and again where that is asked for. Throws ConnectionFailure. */
-  private async connect(tls: TlsSettings): Promise<Connection> {
-    const { database, retries } = this.options;
+  private readTls(): TlsSettings {
+    return readTlsSettings(this.options.tls, this.world.files, this.log('stream_ssl'));
+  }
+
+  /** Connects to the first server that can be reached, and reads what the commands want. Throws ConnectionFailure. */
+  private async load(retries: boolean): Promise<MonitoredDatabase> {
     const log = this.log('reconnect');
-    const backoff = new Backoff(database, log);
-    let settings = tls;
+    const remotes = this.options.database
+      .split(',')
+      .map((name) => ({ name, backoff: new Backoff(name, log) }));
     for (;;) {
-      backoff.say('connecting...');
-      try {
-        const connection = await Connection.open(database, settings);
-        log.info(`${database}: connected`);
-        return connection;
-      } catch (error) {
-        if (!(error instanceof ConnectionFailure)) throw error;
-        backoff.say(`connection attempt failed (${error.message})`);
-        if (!retries) throw error;
+      let failure: ConnectionFailure | null = null;
+      for (const { name, backoff } of remotes) {
+        backoff.say('connecting...');
+        try {
+          this.connection = await Connection.open(name, this.tls ?? this.readTls());
+          log.info(`${name}: connected`);
+          return await MonitoredDatabase.load(SCHEMA, this.connection, this.wanted);
+        } catch (error) {
+          if (!(error instanceof ConnectionFailure)) throw error;
+          backoff.say(`connection attempt failed (${error.message})`);
+          failure = error;
+        }
       }
-      await this.world.pause(backoff.next(0));
+      if (!retries && failure !== null) throw failure;
+      await this.world.pause(Math.min(...remotes.map(({ backoff }) => backoff.next(0))));
       // The authority may have been kept meanwhile.
-      if (settings.keepAuthority === null) continue;
-      settings = readTlsSettings(this.options.tls, this.world.files, this.log('stream_ssl'));
+      if (this.tls?.keepAuthority !== null) this.tls = this.readTls();
     }
   }
 
@@ -249,15 +256,22 @@ class Client {
     state: MonitoredDatabase,
     { nextCfg, interfaces }: Committed,
   ): Promise<void> {
+    let seen = state;
     for (;;) {
-      const { version, db } = state;
+      const { version, db } = seen;
       const attempt = new Attempt(db, this.world.newUuid);
       const root = firstRow(attempt, 'Open_vSwitch');
       if (root !== undefined && Number(attempt.value(root, 'cur_cfg')) >= nextCfg) {
         this.checkInterfaces(attempt, interfaces);
         return;
       }
-      await state.newerThan(version);
+      try {
+        await seen.newerThan(version);
+      } catch (error) {
+        // The change is made: whoever serves the database may begin anew meanwhile.
+        if (!(error instanceof ConnectionFailure)) throw error;
+        seen = await this.load(true);
+      }
     }
   }
 

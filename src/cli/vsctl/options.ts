@@ -195,7 +195,7 @@ export function parseVsctlOptions(
   const fromEnvironment = env.OVS_CTL_TIMEOUT;
   return {
     ...into,
-    database: given.get('db') || `unix:${paths.runDir}/db.sock`,
+    database: given.get('db') ?? `unix:${paths.runDir}/db.sock`,
     waits: !given.has('no-wait'),
     isDryRun: given.has('dry-run'),
     isOneline: given.has('oneline'),

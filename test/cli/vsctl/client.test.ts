@@ -1,4 +1,5 @@
 /** The client on the embedded server, without any program of Open vSwitch: what it prints, what it writes, how it ends. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { tsVsctl, VsctlSide } from '../../labs/support/vsctl-side.ts';
 import { words } from '../../labs/vsctl/section.ts';
@@ -108,6 +109,20 @@ describe('ts-vsctl', () => {
     expect(await refused('--db=what:ever show')).toBe(
       'ts-vsctl: what:ever: database connection failed (Address family not supported by protocol)\n',
     );
+  });
+
+  it('tries one server after the other', async () => {
+    expect(await out(`--db=unix:/nonexistent,unix:${side.socket} list-br`)).toBe('br0\n');
+  });
+
+  it('waits on for the switch when the server begins anew', async () => {
+    const other = await new VsctlSide('embedded', tsVsctl).start();
+    other.holdChanges();
+    const adding = other.run(['add-br', 'late']);
+    while ((await other.run(['--no-wait', 'list-br'])).out !== 'late\n') await sleep(10);
+    await other.restart();
+    expect(await adding).toEqual({ status: 0, out: '', err: '' });
+    other.stop();
   });
 
   it('waits to be called where the database comes to it', async () => {

@@ -229,15 +229,19 @@ export class VsctlSide {
 
   /** `isEmpty`: not even with the row of Open_vSwitch, which the embedded server makes itself. */
   async start(isEmpty = false): Promise<this> {
+    await this.serve();
+    if (this.kind === 'ovsdb-server' && !isEmpty) {
+      const insert = { op: 'insert', table: 'Open_vSwitch', row: {} };
+      await this.standIn?.request('transact', 'Open_vSwitch', insert);
+    }
+    return this;
+  }
+
+  private async serve(): Promise<void> {
     const start = this.kind === 'embedded' ? startEmbedded : startOriginal;
     this.server = await start(this.directory, this.socket);
     this.standIn = await connected(this.socket);
-    if (this.kind === 'ovsdb-server' && !isEmpty) {
-      const insert = { op: 'insert', table: 'Open_vSwitch', row: {} };
-      await this.standIn.request('transact', 'Open_vSwitch', insert);
-    }
     new StandIn(this.standIn);
-    return this;
   }
 
   /** Has an ovsdb-server listen by TLS as well, with keys of its own and some for a client; gives the port. */
@@ -271,6 +275,19 @@ export class VsctlSide {
     tell('ovsdb-server/add-remote', `pssl:${port}:127.0.0.1`);
     await sleep(50);
     return port;
+  }
+
+  /** From now on nobody takes changes over. */
+  holdChanges(): void {
+    this.standIn?.close();
+  }
+
+  /** Ends the server and starts it on the same file, with somebody who takes changes over. */
+  async restart(): Promise<void> {
+    this.standIn?.close();
+    this.server?.stop();
+    rmSync(this.socket, { force: true });
+    await this.serve();
   }
 
   run(args: readonly string[]): Promise<Printed> {
