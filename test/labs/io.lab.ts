@@ -57,6 +57,16 @@ describe.runIf(!isReference())('ways of moving frames', () => {
     }
   });
 
+  step('the ring has as many slots as n_rxq_desc says', async () => {
+    await set('options:io=packet-ring options:n_rxq_desc=4096');
+    expect(await get('error')).toBe('[]');
+    expect(await pingsWithin(machine, 'h1', '10.0.0.2', 5000)).toBe(true);
+    await set('options:n_rxq_desc=many');
+    expect(await get('error')).toBe(
+      '"could not open network device p1: options:n_rxq_desc=many: not a number from 32 to 16384"',
+    );
+  });
+
   step('what is no way says so and can be mended', async () => {
     await set('options:io=warp');
     expect(await get('error')).toBe(

@@ -3,7 +3,7 @@
  * over.
  *
  * The socket has a ring where the kernel grants one and the datapath has room to map it, and none else: `status:io` says which, and
- * `options:io` asks for one or the other (ADR 14).
+ * `options:io` asks for one or the other (ADR 14). `options:n_rxq_desc`, as Open vSwitch's DPDK ports have it, is the number of slots.
  */
 import { driverInfo, joinsSegments, linkSettings, setJoinsSegments } from '../../sys/ethtool.ts';
 import type { Link, Links } from '../../sys/links.ts';
@@ -32,7 +32,8 @@ export async function openSystem(
   }
   const io = chosenIo(want, IO_METHODS);
   const queues = receiveQueues(want);
-  const socket = await open(link, io !== 'packet-plain', queues);
+  const slots = io === 'packet-plain' ? 0 : wantedSlots(want);
+  const socket = await open(link, slots, queues);
   if (io === 'packet-ring' && socket.kind !== 'packet') {
     await closeDevice(socket);
     throw new NetdevError(
@@ -43,10 +44,29 @@ export async function openSystem(
 }
 
 const IO_METHODS = ['packet-ring', 'packet-plain'] as const;
+const FEWEST_SLOTS = 32;
+const MOST_SLOTS = 16_384;
 
-async function open(link: Link, withRing: boolean, queues: number): Promise<PacketSocket> {
+/** Slots for frames of the usual MTU; undefined for as many as there are by default. */
+function wantedSlots({ name, options }: WantedInterface): number | undefined {
+  const text = options.n_rxq_desc;
+  if (text === undefined) return undefined;
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || count < FEWEST_SLOTS || count > MOST_SLOTS) {
+    throw new NetdevError(
+      `could not open network device ${name}: options:n_rxq_desc=${text}: not a number from ${FEWEST_SLOTS} to ${MOST_SLOTS}`,
+    );
+  }
+  return count;
+}
+
+async function open(
+  link: Link,
+  slotCount: number | undefined,
+  queues: number,
+): Promise<PacketSocket> {
   const { name, ifindex, mtu } = link;
-  const options = { name, ifindex, mtu, ...(withRing ? {} : { slotCount: 0 }) };
+  const options = { name, ifindex, mtu, ...(slotCount === undefined ? {} : { slotCount }) };
   try {
     return await openPacketQueues(options, queues);
   } catch (failure) {
@@ -113,7 +133,7 @@ class SystemNetdev implements Netdev {
 
   async fallBack(): Promise<boolean> {
     if (this.io !== null || this.spec.kind === 'packet-plain') return false;
-    const plain = await open(this.last, false, this.queues);
+    const plain = await open(this.last, 0, this.queues);
     await closeDevice(this.spec);
     this.spec = plain;
     return true;
