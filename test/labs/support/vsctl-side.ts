@@ -229,18 +229,18 @@ export class VsctlSide {
 
   /** `isEmpty`: not even with the row of Open_vSwitch, which the embedded server makes itself. */
   async start(isEmpty = false): Promise<this> {
-    await this.serve();
-    if (this.kind === 'ovsdb-server' && !isEmpty) {
-      const insert = { op: 'insert', table: 'Open_vSwitch', row: {} };
-      await this.standIn?.request('transact', 'Open_vSwitch', insert);
-    }
+    await this.serve(this.kind === 'ovsdb-server' && !isEmpty);
     return this;
   }
 
-  private async serve(): Promise<void> {
+  private async serve(insertsRow: boolean): Promise<void> {
     const start = this.kind === 'embedded' ? startEmbedded : startOriginal;
     this.server = await start(this.directory, this.socket);
     this.standIn = await connected(this.socket);
+    if (insertsRow) {
+      const insert = { op: 'insert', table: 'Open_vSwitch', row: {} };
+      await this.standIn.request('transact', 'Open_vSwitch', insert);
+    }
     new StandIn(this.standIn);
   }
 
@@ -287,7 +287,7 @@ export class VsctlSide {
     this.standIn?.close();
     this.server?.stop();
     rmSync(this.socket, { force: true });
-    await this.serve();
+    await this.serve(false);
   }
 
   run(args: readonly string[]): Promise<Printed> {

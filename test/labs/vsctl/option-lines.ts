@@ -89,7 +89,6 @@ list-br
 --db=tcp:127.0.0.1:1 list-br
 --db=foo:1 list-br
 --db=unix:/nonexistent list foo
---no-shuffle-remotes --db=unix:/nonexistent,unix:db.sock list-br
 --no-shuffle-remotes --db=unix:/nonexistent,unix:/nowhere list-br
 --db= list-br
 --db=unix:/nonexistent add-br
