@@ -263,9 +263,9 @@ export const ROWS: readonly PeerRow[] = [
   {
     name: 'burst',
     figures: [
-      less('longest ping while 100,000 new flows arrive at once', 'ms'),
-      less('pings lost meanwhile', ''),
-      less('memory more after them', 'MB'),
+      less('longest ping in a burst of 100,000 flows', 'ms'),
+      less('pings lost in the burst', ''),
+      less('memory more after the burst', 'MB'),
     ],
     for: SWITCHES,
     prepare: async (one) => {
@@ -278,7 +278,7 @@ export const ROWS: readonly PeerRow[] = [
     name: 'memory',
     figures: [
       less('memory, idle, 10 ports', 'MB'),
-      less('memory, highest while 1,000,000 new flows arrive', 'MB'),
+      less('memory, highest over 1,000,000 new flows', 'MB'),
     ],
     for: SWITCHES,
     isOnce: true,
