@@ -33,7 +33,9 @@ const extensionsOf = ({ gbp, gpe }: TunnelConfig): string =>
 /** What of a configuration would make other bytes than it says; null when all is there. */
 function notThere({ gpe, packetType, type }: TunnelConfig): string | null {
   if (gpe) return 'options:exts=gpe (VXLAN-GPE)';
-  if (packetType === 'legacy_l3') return `options:packet_type=legacy_l3 (${type} of layer 3)`;
+  if (packetType === 'legacy_l3' && type !== 'gre' && type !== 'ip6gre') {
+    return `options:packet_type=legacy_l3 (${type} of layer 3)`;
+  }
   return null;
 }
 

@@ -229,8 +229,11 @@ export class NativeTunnels {
         return decodeVxlan(view, at, length, keys, base, gbp !== 0);
       case Encapsulation.GENEVE:
         return decodeGeneve(view, at, length, keys, base);
-      case Encapsulation.GRE:
-        return decodeGre(view, at, length, keys, base);
+      case Encapsulation.GRE: {
+        const bytes = decodeGre(view, at, length, keys, base);
+        const isBare = ((keys[base + TUN_FLAGS] >>> 16) & TunnelFlag.BARE) !== 0;
+        return bytes > 0 && isBare ? TunnelRefusal.PROTOCOL : bytes;
+      }
       case Encapsulation.ERSPAN:
         return decodeErspan(view, at, length, keys, base);
       default:

@@ -14,6 +14,7 @@ import {
   TUN_SRC,
   TUN_TP,
 } from '../packet/key.ts';
+import { ETH_HEADER_BYTES } from '../packet/protocol.ts';
 import { errno, recvmmsg } from '../sys/libc.ts';
 import type { Region } from '../sys/region.ts';
 import {
@@ -34,6 +35,7 @@ import {
   clearTunnel,
   isSameTunnel,
   TUNNEL_STRIDE,
+  TunnelFlag,
   TunnelRefusal,
 } from '../tunnels/tunnel-words.ts';
 import { BATCH_FRAMES, type Batch } from './batch.ts';
@@ -263,11 +265,37 @@ export class OuterReceiver {
       this.hooks.refused(header);
       return;
     }
+    if (((words[base + TUN_FLAGS] >>> 16) & TunnelFlag.BARE) !== 0) {
+      this.appendBare(batch, inPort, at, bytes, header);
+      return;
+    }
     // In front of the first packet of a message there is room of our own, in front of others only their own header.
     const room = header + (this.isFirst ? ROOM : 0);
     this.isFirst = false;
     const p = batch.append(inPort, at + header, bytes - header, room);
     if (this.hasLeft) this.joinFollowing(batch, p, at, header, words, base);
+  }
+
+  /** A packet of layer 3 becomes a frame with addresses of 0, the type from GRE's header. Such a one is alone in its message. */
+  private appendBare(
+    batch: Batch,
+    inPort: number,
+    at: number,
+    bytes: number,
+    header: number,
+  ): void {
+    const { view } = this;
+    const start = at + header - ETH_HEADER_BYTES;
+    const type = view.getUint16(at + 2);
+    for (let i = 0; i < 12; i += 4) view.setUint32(start + i, 0);
+    view.setUint16(start + 12, type);
+    this.isFirst = false;
+    batch.append(
+      inPort,
+      start,
+      bytes - header + ETH_HEADER_BYTES,
+      ROOM + header - ETH_HEADER_BYTES,
+    );
   }
 
   /**

@@ -8,9 +8,23 @@
  */
 import { flowHash } from '../packet/flow-hash.ts';
 import { DIRTY_COLD } from '../packet/frames.ts';
-import { DP_WORDS, TUN_DST, TUN_ID, TUN_IPV6_DST, TUN_SRC, TUN_TP } from '../packet/key.ts';
+import {
+  DP_WORDS,
+  TUN_DST,
+  TUN_FLAGS,
+  TUN_ID,
+  TUN_IPV6_DST,
+  TUN_SRC,
+  TUN_TP,
+} from '../packet/key.ts';
 import type { Region } from '../sys/region.ts';
-import { clearTunnel, copyTunnel, TUNNEL_STRIDE } from '../tunnels/tunnel-words.ts';
+import {
+  clearTunnel,
+  copyTunnel,
+  TUNNEL_STRIDE,
+  TunnelFlag,
+  TunnelRefusal,
+} from '../tunnels/tunnel-words.ts';
 import { BATCH_FRAMES, type Batch } from './batch.ts';
 import type { PortNo } from './datapath.ts';
 import { DUMMY_MEMORY_BYTES } from './dummy-port.ts';
@@ -53,6 +67,10 @@ const PUSH_ERROR = counterIndex('datapath_drop_tunnel_push_error');
 const QUEUE_FULL = counterIndex('drop_tx_queue_full');
 const OVERSIZED = counterIndex('drop_rx_oversized');
 const COMPLETED = counterIndex('tunnel_inner_checksum_completed');
+
+/** Layer 3 is the fast transport's only. */
+const isBare = (words: Uint32Array, base: number): boolean =>
+  ((words[base + TUN_FLAGS] >>> 16) & TunnelFlag.BARE) !== 0;
 
 export class RelayTunnelPort implements TunnelTransport {
   readonly portNo: PortNo;
@@ -130,7 +148,8 @@ export class RelayTunnelPort implements TunnelTransport {
       clearTunnel(this.words, base);
       const outer = new Uint32Array(packet.buffer, 0, OUTER_WORDS);
       for (let i = 0; i < OUTER_WORDS; i++) this.words[base + TUN_SRC + i] = outer[i];
-      const header = this.decode(start, length, this.words, base);
+      const decoded = this.decode(start, length, this.words, base);
+      const header = decoded > 0 && isBare(this.words, base) ? TunnelRefusal.PROTOCOL : decoded;
       if (header < 0) {
         this.shared.counters[refusalCounter(header)]++;
         ports[this.base + RX_DROPPED]++;
@@ -158,7 +177,7 @@ export class RelayTunnelPort implements TunnelTransport {
     const key = p * DP_WORDS;
     let address = keys[key + TUN_DST];
     for (let w = 0; w < 4; w++) address |= keys[key + TUN_IPV6_DST + w];
-    if (address === 0) {
+    if (address === 0 || isBare(keys, key)) {
       this.shared.counters[PUSH_ERROR]++;
       this.shared.ports[this.base + TX_DROPPED]++;
       return;

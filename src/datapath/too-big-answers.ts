@@ -14,6 +14,8 @@ import { BATCH_FRAMES, type Batch } from './batch.ts';
 import type { OuterSender } from './outer-sender.ts';
 import { TOO_BIG_BYTES, tooBig } from './too-big.ts';
 
+/** Of a tunnel: what goes back comes through the same. */
+const KEPT_FLAGS = TunnelFlag.KEY | TunnelFlag.CSUM | TunnelFlag.BARE;
 const SLOTS = 16;
 const SLOT_BYTES = 256;
 const PER_SECOND = 100;
@@ -110,7 +112,7 @@ export class TooBigAnswers {
       to[base + TUN_IPV6_SRC + w] = from[fromBase + TUN_IPV6_DST + w];
       to[base + TUN_IPV6_DST + w] = from[fromBase + TUN_IPV6_SRC + w];
     }
-    const flags = from[fromBase + TUN_FLAGS] & ((TunnelFlag.KEY | TunnelFlag.CSUM) << 16);
+    const flags = from[fromBase + TUN_FLAGS] & (KEPT_FLAGS << 16);
     to[base + TUN_FLAGS] = flags;
   }
 }

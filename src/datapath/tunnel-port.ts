@@ -19,7 +19,12 @@ import {
   TUN_ID,
   TUN_IPV6_DST,
 } from '../packet/key.ts';
-import { IP_PROTO_TCP } from '../packet/protocol.ts';
+import {
+  ETH_HEADER_BYTES,
+  ETH_TYPE_IPV4,
+  ETH_TYPE_IPV6,
+  IP_PROTO_TCP,
+} from '../packet/protocol.ts';
 import { MAX_SEGMENTS, Segmenter } from '../packet/segment.ts';
 import { Doorbell, openEventfd } from '../sys/eventfd.ts';
 import type { Region } from '../sys/region.ts';
@@ -193,6 +198,10 @@ export class TunnelPort implements DevicePort, TunnelTransport {
     if (sender === null) {
       this.shared.counters[PUSH_ERROR]++;
       this.shared.ports[this.base + TX_DROPPED]++;
+      return;
+    }
+    if (((batch.keys[p * DP_WORDS + TUN_FLAGS] >>> 16) & TunnelFlag.BARE) !== 0) {
+      this.sendBare(sender, batch, p);
       return;
     }
     if (batch.gsoType[p] !== GSO_NONE) {
@@ -374,6 +383,39 @@ export class TunnelPort implements DevicePort, TunnelTransport {
       const { start, length } = batch;
       sender.pushTrain(batch.keys, key, iovec, 1, header + bytes, start[p], length[p], 0, 1);
     }
+  }
+
+  /** Queues frame p, an IP packet or many, without its Ethernet header. What is no IP packet is dropped and counted. */
+  private sendBare(sender: OuterSender, batch: Batch, p: number): void {
+    const { segmenter, shared, view } = this;
+    const start = batch.start[p];
+    const length = batch.length[p];
+    const type = view.getUint16(start + ETH_HEADER_BYTES - 2);
+    const isSuper = batch.gsoType[p] !== GSO_NONE;
+    const count = isSuper ? segmenter.begin(batch, p) : 1;
+    if ((type !== ETH_TYPE_IPV4 && type !== ETH_TYPE_IPV6) || count === 0 || count > MAX_SEGMENTS) {
+      shared.counters[PUSH_ERROR]++;
+      shared.ports[this.base + TX_DROPPED]++;
+      return;
+    }
+    const key = p * DP_WORDS;
+    const header = this.codec.bytes(batch.keys, key);
+    for (let i = 0; i < count; i++) {
+      const room = IOVEC_BYTES + header + (isSuper ? segmenter.segmentBytes : length);
+      const iovec = this.take(sender, room);
+      const frame = iovec + IOVEC_BYTES + header;
+      const bytes = isSuper ? segmenter.write(i, frame) : length;
+      if (!isSuper) this.region.bytes.copyWithin(frame, start, start + length);
+      const ip = frame + ETH_HEADER_BYTES;
+      this.codec.encode(ip - header, batch.keys, key, frame, bytes);
+      const total = header + bytes - ETH_HEADER_BYTES;
+      sender.writeIovec(iovec, ip - header, total);
+      this.touch(sender);
+      sender.pushTrain(batch.keys, key, iovec, 1, total, start, length, 0, 1);
+    }
+    if (!isSuper) return;
+    shared.counters[SEGMENTED]++;
+    shared.counters[SEGMENTS] += count;
   }
 
   /** Memory until the next flush, with room in the queue of `sender` for what it is for. */

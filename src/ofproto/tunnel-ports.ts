@@ -9,6 +9,7 @@
 import * as K from '../packet/key.ts';
 import type { Address, TunnelConfig } from '../tunnels/tunnel-config.ts';
 import type { TunnelType } from '../tunnels/tunnel-types.ts';
+import { TunnelFlag } from '../tunnels/tunnel-words.ts';
 import type { BridgePort } from './bridge-port.ts';
 
 /** A datapath port that tunnels share. */
@@ -60,7 +61,8 @@ export class TunnelPorts {
     const tunId = (BigInt(key[K.TUN_ID]) << 32n) | BigInt(key[K.TUN_ID + 1]);
     const from = text(endOf(key, K.TUN_SRC, K.TUN_IPV6_SRC));
     const to = text(endOf(key, K.TUN_DST, K.TUN_IPV6_DST));
-    const layer = key[K.PACKET_TYPE] >>> 16 === 1 ? 'legacy_l3' : 'legacy_l2';
+    const isBare = ((key[K.TUN_FLAGS] >>> 16) & TunnelFlag.BARE) !== 0;
+    const layer = isBare || key[K.PACKET_TYPE] >>> 16 === 1 ? 'legacy_l3' : 'legacy_l2';
     for (let way = 0; way < WAYS; way++) {
       const table = this.tables[way];
       if (table === null) continue;

@@ -1,11 +1,12 @@
 /**
- * Ethernet over GRE (RFC 2784, key and sequence number RFC 2890; NVGRE, RFC 7637, is GRE with a key).
+ * Ethernet and IP over GRE (RFC 2784, key and sequence number RFC 2890; NVGRE, RFC 7637, is GRE with a key).
  *
  * flags and version u16 @0 (C 0x8000, K 0x2000, S 0x1000), protocol u16 @2, then as the flags say: checksum u16 and reserved
  * u16, key u32, sequence number u32.
  */
 import { checksumOf, sumBytes } from '../packet/checksum.ts';
 import { TUN_FLAGS, TUN_ID } from '../packet/key.ts';
+import { ETH_HEADER_BYTES, ETH_TYPE_IPV4, ETH_TYPE_IPV6 } from '../packet/protocol.ts';
 import { TunnelFlag, TunnelRefusal } from './tunnel-words.ts';
 
 /** EtherType of bridged Ethernet. */
@@ -25,7 +26,8 @@ export function greBytes(words: Uint32Array, base: number, hasSequence: boolean)
 }
 
 /**
- * Writes the header at `to`; returns its length. The frame it is for is `frameBytes` at `frame`: a checksum covers it.
+ * Writes the header at `to`; returns its length. The frame it is for is `frameBytes` at `frame`, without its Ethernet header where
+ * the flag BARE says so: a checksum covers it.
  * `sequence`: the number to write, -1 for none.
  */
 export function encodeGre(
@@ -41,6 +43,8 @@ export function encodeGre(
   let flags = 0;
   let at = to + 4;
   const checksum = (wanted & TunnelFlag.CSUM) !== 0;
+  const isBare = (wanted & TunnelFlag.BARE) !== 0;
+  const protocol = isBare ? view.getUint16(frame + ETH_HEADER_BYTES - 2) : TRANSPARENT_ETHERNET;
   if (checksum) {
     flags |= FLAG_C;
     view.setUint32(at, 0);
@@ -56,10 +60,11 @@ export function encodeGre(
     view.setUint32(at, sequence);
     at += 4;
   }
-  view.setUint32(to, (flags << 16) | TRANSPARENT_ETHERNET);
+  view.setUint32(to, (flags << 16) | protocol);
   if (checksum) {
+    const skipped = isBare ? ETH_HEADER_BYTES : 0;
     // The header is a multiple of 4 bytes: the two sums add up.
-    const sum = sumBytes(view, to, at - to, sumBytes(view, frame, frameBytes));
+    const sum = sumBytes(view, to, at - to, sumBytes(view, frame + skipped, frameBytes - skipped));
     view.setUint16(to + 4, checksumOf(sum));
   }
   return at - to;
@@ -77,7 +82,9 @@ export function decodeGre(
   const flags = view.getUint16(at);
   if ((flags & VERSION) !== 0) return TunnelRefusal.BAD_VERSION;
   if ((flags & ~(FLAG_C | FLAG_K | FLAG_S)) !== 0) return TunnelRefusal.BAD_FLAGS;
-  if (view.getUint16(at + 2) !== TRANSPARENT_ETHERNET) return TunnelRefusal.PROTOCOL;
+  const protocol = view.getUint16(at + 2);
+  const isBare = protocol === ETH_TYPE_IPV4 || protocol === ETH_TYPE_IPV6;
+  if (protocol !== TRANSPARENT_ETHERNET && !isBare) return TunnelRefusal.PROTOCOL;
   let bytes = 4;
   if ((flags & FLAG_C) !== 0) bytes += 4;
   const key = bytes;
@@ -92,5 +99,6 @@ export function decodeGre(
     words[base + TUN_FLAGS] |= TunnelFlag.KEY << 16;
     words[base + TUN_ID + 1] = view.getUint32(at + key);
   }
+  if (isBare) words[base + TUN_FLAGS] |= TunnelFlag.BARE << 16;
   return bytes;
 }

@@ -7,8 +7,8 @@
  */
 import { DP_WORDS, NSH, TUN_ID, TUN_OPTIONS, TUN_OPTIONS_LENGTH } from '../packet/key.ts';
 
-/** Bits of TUN_FLAGS >>> 16. */
-export const TunnelFlag = { OAM: 1, DF: 2, CSUM: 4, KEY: 8 } as const;
+/** Bits of TUN_FLAGS >>> 16. BARE: the packet has no Ethernet header inside, the frame has one that is made up; no text shows it. */
+export const TunnelFlag = { OAM: 1, DF: 2, CSUM: 4, KEY: 8, BARE: 16 } as const;
 
 /** Words from TUN_ID to the end of the key. */
 export const TUNNEL_STRIDE = DP_WORDS - TUN_ID;

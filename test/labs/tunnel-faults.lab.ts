@@ -124,7 +124,7 @@ describe.sequential('what no tunnel sent, and far ends that are not there', () =
       await counts('drop_tunnel_truncated', 'gre', h('20006558'));
       await counts('drop_tunnel_bad_version', 'gre', `${h('0001655800000000')} + F`);
       await counts('drop_tunnel_bad_flags', 'gre', `${h('4000655800000000')} + F`);
-      await counts('drop_tunnel_protocol', 'gre', `${h('0000080045000014')} + F`);
+      await counts('drop_tunnel_protocol', 'gre', `${h('000088be45000014')} + F`);
       await counts('drop_tunnel_bad_checksum', 'gre', `${h('800065581234000000000007')} + F`);
       await counts('datapath_drop_invalid_tnl_port', 'gre', `${h('2000655800000999')} + F`);
     },

@@ -236,7 +236,7 @@ describe.sequential('options of tunnels on the wire', () => {
       'cannot carry L3 traffic',
     );
     // Better nothing than other bytes than those that were asked for.
-    expect(await error('gre', `${ip} options:packet_type=legacy_l3`)).toMatch(
+    expect(await error('geneve', `${ip} options:packet_type=legacy_l3`)).toMatch(
       /x0: options:packet_type=legacy_l3 .* is not supported/,
     );
     expect(await error('vxlan', `${ip} options:exts=gpe options:dst_port=4790`)).toMatch(

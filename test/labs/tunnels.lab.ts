@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import { addHost, pings, pingsWithin } from './support/host.ts';
 import type { Machine } from './support/machine.ts';
-import { Network } from './support/network.ts';
+import { captured, Network } from './support/network.ts';
 import { isReference } from './support/switch.ts';
 
 const labOf = (network: () => Network) => (name: string, body: () => Promise<void>) =>
@@ -353,4 +353,38 @@ describe.sequential('other implementations at the far end', () => {
       for (const machine of hosts) await machine.sh('ovs-vsctl del-port t0');
     });
   }
+
+  step('GRE of layer 3 with Open vSwitch: IP packets without Ethernet headers', async () => {
+    for (const [i, machine] of hosts.entries()) {
+      const bridge = `br${i}`;
+      await machine.sh(
+        `ovs-vsctl add-port ${bridge} t0 -- set interface t0 type=gre options:remote_ip=10.2.0.${2 - i} options:packet_type=legacy_l3 options:key=5`,
+      );
+      const mac = `02:00:00:00:00:0${i + 1}`;
+      await machine.sh(`ip -n vm link set eth0 address ${mac}`);
+      await machine.sh(
+        `ip -n vm neigh replace 10.8.0.${i === 0 ? 3 : 1} lladdr 02:00:00:00:00:99 dev eth0`,
+      );
+      await machine.sh(`ovs-ofctl del-flows ${bridge}`);
+      await machine.sh(
+        `ovs-ofctl add-flow ${bridge} in_port=v0,ip,actions=output:t0 && ovs-ofctl add-flow ${bridge} in_port=t0,actions=mod_dl_dst:${mac},output:v0`,
+      );
+    }
+    const seen = await captured(hosts[0], '-v ip proto 47', async () => {
+      expect(await pingsWithin(hosts[0], 'vm', '10.8.0.3', 8000)).toBe(true);
+    });
+    // IP right behind the GRE header: 84 bytes, not 98.
+    expect(seen).toMatch(
+      /10\.2\.0\.1 > 10\.2\.0\.2: GREv0, Flags \[key present\], key=0x5, length 92\n\s+IP .*\n\s+10\.8\.0\.1 > 10\.8\.0\.3: ICMP echo request/,
+    );
+    const server = hosts[1].start('ip netns exec vm iperf3 -s -1 --idle-timeout 15');
+    await hosts[1].until('ip netns exec vm ss -Hltn sport = :5201', (out) => out !== '');
+    const client = await hosts[0].sh(
+      'ip netns exec vm iperf3 -c 10.8.0.3 -t 1 --connect-timeout 3000 -J',
+    );
+    await server.ended;
+    const report = JSON.parse(client) as { end: { sum_received: { bytes: number } } };
+    expect(report.end.sum_received.bytes).toBeGreaterThan(1_000_000);
+    for (const machine of hosts) await machine.sh('ovs-vsctl del-port t0');
+  });
 });

@@ -94,12 +94,26 @@ describe('GRE', () => {
     );
   });
 
+  test('a packet without an Ethernet header has the type of its frame', () => {
+    const bare = { [TUN_ID + 1]: 5, [TUN_FLAGS]: ((TunnelFlag.BARE | TunnelFlag.KEY) << 16) >>> 0 };
+    expect(encode(bare, -1)[0]).toBe('2000080000000005');
+    const got = words({});
+    expect(decodeGre(viewOf('2000 86dd 00000005'), 0, 8, got, BASE)).toBe(8);
+    expect(at(got, TUN_FLAGS) >>> 16).toBe(TunnelFlag.BARE | TunnelFlag.KEY);
+    const view = memory();
+    new Uint8Array(view.buffer).set(FRAME, 100);
+    const checked = words({ [TUN_FLAGS]: ((TunnelFlag.BARE | TunnelFlag.CSUM) << 16) >>> 0 });
+    const bytes = encodeGre(view, 0, checked, BASE, -1, 100, FRAME.length);
+    new Uint8Array(view.buffer).copyWithin(bytes, 114, 100 + FRAME.length);
+    expect(decodeGre(view, 0, bytes + FRAME.length - 14, words({}), BASE)).toBe(bytes);
+  });
+
   test('another version, reserved flags, another payload and a short header are refused', () => {
     const refusal = (digits: string): number =>
       decodeGre(viewOf(digits), 0, hex(digits).length, words({}), BASE);
     expect(refusal('0001 6558 0000 0000')).toBe(TunnelRefusal.BAD_VERSION);
     expect(refusal('4000 6558 0000 0000')).toBe(TunnelRefusal.BAD_FLAGS);
-    expect(refusal('0000 0800 4500 0000')).toBe(TunnelRefusal.PROTOCOL);
+    expect(refusal('0000 88be 4500 0000')).toBe(TunnelRefusal.PROTOCOL);
     expect(refusal('2000 6558 0000')).toBe(TunnelRefusal.TRUNCATED);
     expect(refusal('0000')).toBe(TunnelRefusal.TRUNCATED);
   });

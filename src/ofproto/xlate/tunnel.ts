@@ -15,7 +15,7 @@ import { outputNative } from './native-tunnel.ts';
 const ECN = 0x03;
 const ECN_ECT0 = 0x02;
 const DSCP = 0xfc;
-const RECEIVED_FLAGS = TunnelFlag.DF | TunnelFlag.CSUM | TunnelFlag.KEY;
+const RECEIVED_FLAGS = TunnelFlag.DF | TunnelFlag.CSUM | TunnelFlag.KEY | TunnelFlag.BARE;
 
 const isIp = (flow: Uint32Array): boolean => {
   const type = flow[K.ETH_TYPE_PROTO] >>> 16;
@@ -120,6 +120,8 @@ function setOuter(ctx: XlateContext, { tunnel }: TunnelBridgePort): void {
   if (tunnel.df) flags |= TunnelFlag.DF;
   if (tunnel.csum) flags |= TunnelFlag.CSUM;
   if (tunnel.outKey.present) flags |= TunnelFlag.KEY;
+  // A packet that the switch builds itself has Ethernet inside.
+  if (tunnel.packetType === 'legacy_l3' && source.underlay === null) flags |= TunnelFlag.BARE;
   flow[K.TUN_FLAGS] = ((flags << 16) | (tos << 8) | ttl) >>> 0;
   if (tunnel.egressPktMark !== null) {
     ctx.willWrite(K.PKT_MARK, 0xffffffff);
