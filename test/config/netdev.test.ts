@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { addToDatapath, chosenIo, type Netdev } from '../../src/config/netdev/netdev.ts';
+import {
+  addToDatapath,
+  chosenIo,
+  type Netdev,
+  receiveQueues,
+} from '../../src/config/netdev/netdev.ts';
 import type { WantedInterface } from '../../src/config/wanted.ts';
 import type { Datapath, PortNo, PortSpec } from '../../src/datapath/datapath.ts';
 
@@ -67,4 +72,23 @@ test('a way of moving frames is one of those that the type has', () => {
   expect(() => chosenIo(want('xdp'), methods)).toThrow(
     'could not open network device eth1: options:io=xdp: not one of auto, packet-ring, packet-plain',
   );
+});
+
+describe('options:n_rxq', () => {
+  const read = (options: Record<string, string>) =>
+    receiveQueues({ name: 'eth1', options } as unknown as WantedInterface);
+
+  test('asks for 1 to 8 receive queues', () => {
+    expect(read({})).toEqual({ count: 1, warnings: [] });
+    expect(read({ n_rxq: '8' })).toEqual({ count: 8, warnings: [] });
+  });
+
+  test.each([
+    ['0', 1],
+    ['16', 8],
+    ['two', 1],
+  ])('%s becomes %d, with a warning', (n_rxq, count) => {
+    const warnings = [`eth1: options:n_rxq=${n_rxq} is no number from 1 to 8, ${count} is taken`];
+    expect(read({ n_rxq })).toEqual({ count, warnings });
+  });
 });

@@ -84,15 +84,22 @@ export async function addToDatapath(
   }
 }
 
-/** Receive queues that `options:n_rxq` asks for. Throws a NetdevError for what is no number of them. */
-export function receiveQueues({ name, options }: WantedInterface): number {
+/** Receive queues that `options:n_rxq` asks for, and what is to be logged of a value that cannot be. */
+export function receiveQueues({ name, options }: WantedInterface): {
+  count: number;
+  warnings: readonly string[];
+} {
   const asked = options.n_rxq;
-  if (asked === undefined) return 1;
-  const count = /^\d+$/.test(asked) ? Number(asked) : 0;
-  if (count >= 1 && count <= MAX_WORKERS) return count;
-  throw new NetdevError(
-    `could not open network device ${name}: options:n_rxq=${asked}: not a number from 1 to ${MAX_WORKERS}`,
-  );
+  if (asked === undefined) return { count: 1, warnings: [] };
+  const number = /^\d+$/.test(asked) ? Number(asked) : 1;
+  const count = Math.min(Math.max(number, 1), MAX_WORKERS);
+  if (`${count}` === asked) return { count, warnings: [] };
+  return {
+    count,
+    warnings: [
+      `${name}: options:n_rxq=${asked} is no number from 1 to ${MAX_WORKERS}, ${count} is taken`,
+    ],
+  };
 }
 
 /** The methods of moving frames that `options:io` may name. Throws a NetdevError that names them. */

@@ -31,7 +31,7 @@ export async function openSystem(
     );
   }
   const io = chosenIo(want, IO_METHODS);
-  const queues = receiveQueues(want);
+  const { count: queues, warnings } = receiveQueues(want);
   const slots = io === 'packet-plain' ? 0 : wantedSlots(want);
   const socket = await open(link, slots, queues);
   if (io === 'packet-ring' && socket.kind !== 'packet') {
@@ -40,7 +40,7 @@ export async function openSystem(
       `could not open network device ${want.name}: options:io=packet-ring: the kernel grants no receive ring`,
     );
   }
-  return new SystemNetdev(link, socket, links, io, queues);
+  return new SystemNetdev(link, socket, links, io, queues, warnings);
 }
 
 const IO_METHODS = ['packet-ring', 'packet-plain'] as const;
@@ -79,6 +79,7 @@ class SystemNetdev implements Netdev {
   readonly typeText = 'system';
   spec: PacketSocket;
   readonly ifindex: number;
+  readonly warnings: readonly string[];
   private readonly links: Links;
   private readonly initialCarrierChanges: number;
   private last: Link;
@@ -89,7 +90,14 @@ class SystemNetdev implements Netdev {
   private isJoining = false;
 
   /** `io`: the method that the user insists on. */
-  constructor(link: Link, spec: PacketSocket, links: Links, io: string | null, queues: number) {
+  constructor(
+    link: Link,
+    spec: PacketSocket,
+    links: Links,
+    io: string | null,
+    queues: number,
+    warnings: readonly string[],
+  ) {
     this.name = link.name;
     this.ifindex = link.ifindex;
     this.spec = spec;
@@ -99,6 +107,7 @@ class SystemNetdev implements Netdev {
     this.driver = { ...driverInfo(link.name) };
     this.io = io;
     this.queues = queues;
+    this.warnings = warnings;
   }
 
   current(): boolean {

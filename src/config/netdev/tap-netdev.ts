@@ -33,7 +33,7 @@ export async function openTapNetdev(
   mac: bigint,
 ): Promise<Netdev> {
   chosenIo(want, ['tap']);
-  const queues = receiveQueues(want);
+  const { count: queues, warnings } = receiveQueues(want);
   const away = await attachElsewhere(want, links);
   if (away !== null) return new TapNetdev(want.name, { ...away, mtu: UNKNOWN_MTU }, null, links);
   const mtu = want.mtuRequest ?? DEFAULT_MTU;
@@ -46,7 +46,7 @@ export async function openTapNetdev(
     if (link === undefined) throw new Error(`${want.name}: the TAP device is not there`);
     if (isNew || want.mac !== null) links.setMac(link, mac);
     if (mtu !== link.mtu && (isNew || want.mtuRequest !== null)) links.setMtu(link, mtu);
-    return new TapNetdev(want.name, device, links.at(link.ifindex) ?? link, links);
+    return new TapNetdev(want.name, device, links.at(link.ifindex) ?? link, links, warnings);
   } catch (failure) {
     throw new NetdevError(`could not open network device ${(failure as Error).message}`);
   }
@@ -74,13 +74,21 @@ class TapNetdev implements Netdev {
   readonly typeText = 'tap';
   readonly spec: TapDevice;
   readonly ifindex: number;
+  readonly warnings: readonly string[];
   private readonly links: Links;
   private readonly driver: Readonly<Record<string, string>>;
 
-  constructor(name: string, spec: TapDevice, link: Link | null, links: Links) {
+  constructor(
+    name: string,
+    spec: TapDevice,
+    link: Link | null,
+    links: Links,
+    warnings: readonly string[] = [],
+  ) {
     this.name = name;
     this.ifindex = link?.ifindex ?? 0;
     this.spec = spec;
+    this.warnings = warnings;
     this.links = links;
     this.driver = { ...(link === null ? {} : driverInfo(name)), io: 'tap' };
   }
