@@ -46,10 +46,10 @@ const RING_FRAME_AT = 146;
 
 const SLOT_BYTES = 2048;
 /**
- * A TCP window of segments without a loss would take 2048 (measured: 1024 lose 1.5 % of them, and the sender's pauses cost 20 %), but a
- * ring counts as the daemon's memory.
+ * A TCP window of segments without a loss would take 2048, but a ring counts as the daemon's memory, and on a machine that is not
+ * crowded 1024 and 1536 gave the same throughput (doc/adr/0014).
  */
-const SLOT_COUNT = 1536;
+const SLOT_COUNT = 1024;
 const LARGEST_SLOT_BYTES = 16384;
 const BLOCK_BYTES = 65_536;
 /** Super-frames wait in the socket's queue; one takes up to about 90 KiB of kernel memory. */
