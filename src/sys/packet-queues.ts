@@ -19,6 +19,8 @@ const PACKET_FANOUT = 18;
 const PACKET_FANOUT_HASH = 0;
 /** The kernel chooses a group number that nobody has. */
 const PACKET_FANOUT_FLAG_UNIQUEID = 0x2000;
+/** The group's own PACKET_IGNORE_OUTGOING: that of its sockets has no effect. Without it each frame sent comes back as received. */
+const PACKET_FANOUT_FLAG_IGNORE_OUTGOING = 0x4000;
 const SOL_SOCKET = 1;
 const SO_ATTACH_FILTER = 26;
 const SO_DETACH_FILTER = 27;
@@ -54,7 +56,7 @@ export async function openPacketQueues(
 
 function join(fd: number, group: number, flags: number, name: string): void {
   const argument = new Int32Array(new ArrayBuffer(4));
-  argument[0] = group | ((PACKET_FANOUT_HASH | flags) << 16);
+  argument[0] = group | ((PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_IGNORE_OUTGOING | flags) << 16);
   const at = addressOf(new Uint8Array(argument.buffer));
   check(setsockopt(fd, SOL_PACKET, PACKET_FANOUT, at, 4), 'PACKET_FANOUT', name);
 }
